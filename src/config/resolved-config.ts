@@ -1,0 +1,51 @@
+import type { AccessConfig, CoreConfig } from '#core-config';
+
+/**
+ * The configuration with every default filled in, every variable expanded and every path absolute, one part for
+ * each program. These objects travel as JSON in a start order (`#generation`).
+ */
+export interface ResolvedConfig {
+  readonly dataDir: string;
+  readonly core: CoreConfig;
+  readonly recorder: RecorderConfig;
+  readonly data: DataConfig;
+  readonly supervisor: SupervisorConfig;
+}
+
+export interface RecorderConfig {
+  readonly dataDir: string;
+  readonly journalDirectory: string;
+  readonly store: StoreConfig;
+  /** A stored segment is kept this long, unless all of them exceed `replayBytesMax`. */
+  readonly replayAgeMsMax: number;
+  readonly replayBytesMax: number;
+  readonly logLevel: LogLevel;
+}
+
+export interface StoreConfig {
+  readonly engine: 'sqlite';
+  /** Absolute path of the database file; its directory exists. */
+  readonly path: string;
+}
+
+export interface DataConfig {
+  readonly dataDir: string;
+  readonly journalDirectory: string;
+  readonly store: StoreConfig;
+  readonly access: AccessConfig;
+  /** Ports that may stand in `Host`, because a front or proxy-data itself is reached through them. */
+  readonly ports: readonly number[];
+  readonly logLevel: LogLevel;
+  /** What `/api/v2/config` shows: no secrets. */
+  readonly shown: Readonly<Record<string, unknown>>;
+}
+
+export interface SupervisorConfig {
+  readonly dataDir: string;
+  /** `front` is absent when `server.front` is `none`. Every host is bound at every listed port. */
+  readonly listeners: readonly { readonly purpose: 'front' | 'core' | 'data'; readonly host: string; readonly port: number }[];
+  readonly drainMs: number;
+  readonly logLevel: LogLevel;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -1,0 +1,116 @@
+import type { HeaderList } from './header-list.ts';
+import type { ExchangeId } from './ids.ts';
+import type { Usage } from './usage.ts';
+
+export type Side = 'request' | 'response';
+
+/**
+ * `complete`: the answer ended as the provider meant it (a hang-up after the terminal event counts).
+ * `client-aborted`: the client left earlier. `upstream-failed`: the provider refused the connection, broke off,
+ * stalled beyond the limit; also every problem of our own. `interrupted`: core died, the bytes that exist are kept.
+ * An HTTP error status that arrived whole is `complete`: the status says the rest.
+ */
+export const exchangeOutcomes = ['complete', 'client-aborted', 'upstream-failed', 'interrupted'] as const;
+export type ExchangeOutcome = (typeof exchangeOutcomes)[number];
+
+/**
+ * A finished exchange as it is kept: a fact, written once, never updated. Times are wall clock milliseconds
+ * since 1970 at acceptance, everything else microseconds after acceptance on a monotonic clock.
+ * Absent optional fields are unknown, never zero.
+ */
+export interface Exchange {
+  readonly id: ExchangeId;
+  readonly receivedAtMs: number;
+  readonly method: string;
+  /** Path without query and without tag, for example `/v1/messages`. */
+  readonly path: string;
+  /** Query without `?`, empty when none. */
+  readonly query: string;
+  readonly tag?: string;
+  readonly provider?: string;
+  readonly format?: 'anthropic' | 'openai';
+  readonly routeReason?: string;
+  readonly upstreamTarget?: string;
+  readonly askedModel?: string;
+  readonly routedModel?: string;
+  readonly answeredModel?: string;
+  readonly isStreaming: boolean;
+  readonly sessionId?: string;
+  readonly agentId?: string;
+  readonly parentAgentId?: string;
+  readonly agentName?: string;
+  readonly requestClass?: string;
+  readonly promptId?: string;
+  readonly clientVersion?: string;
+  readonly clientRequestId?: string;
+  /** Status the client received; absent when it received none. */
+  readonly status?: number;
+  readonly outcome: ExchangeOutcome;
+  readonly stopReason?: string;
+  /** `error.type` of an Anthropic or OpenAI error, also one sent in mid-stream. */
+  readonly errorType?: string;
+  readonly errorMessage?: string;
+  /** Problem code when the answer, or the lack of one, was ours. */
+  readonly problem?: string;
+  /** Cause in words when something broke. */
+  readonly cause?: string;
+  readonly requestIdHeader?: string;
+  readonly messageId?: string;
+  readonly usage: Usage;
+  readonly toolsDeclared: readonly string[];
+  /** Tool calls in the answer, by name in order. */
+  readonly toolsCalled: readonly string[];
+  readonly forwardedUs?: number;
+  readonly firstByteUs?: number;
+  readonly firstTokenUs?: number;
+  readonly lastByteUs?: number;
+  readonly closedUs?: number;
+  /** The part of the time to first byte that was ours: from acceptance to the head being sent upstream. */
+  readonly addedUs?: number;
+  readonly requestHeaders: HeaderList;
+  readonly responseHeaders: HeaderList;
+  readonly responseTrailers?: HeaderList;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** SHA-256, 64 hex characters, of the body as stored. */
+  readonly requestSha256: string;
+  readonly responseSha256: string;
+  /** True when what core received, what it sent and what the journal holds have equal checksums. */
+  readonly requestUnaltered: boolean;
+  readonly responseUnaltered: boolean;
+  /** Bytes missing from the stored body; 0 when it is whole. */
+  readonly requestBytesMissing: number;
+  readonly responseBytesMissing: number;
+  readonly attempts: readonly ExchangeAttempt[];
+  /** What a translation could not carry. */
+  readonly dropped: readonly string[];
+  readonly coreId: string;
+  readonly coreVersion: string;
+}
+
+interface ExchangeAttempt {
+  readonly attempt: number;
+  readonly provider: string;
+  readonly origin: string;
+  readonly result: 'answered' | 'refused' | 'timed-out' | 'unreachable' | 'abandoned';
+  readonly status?: number;
+  readonly cause?: string;
+  readonly startedUs: number;
+  readonly endedUs?: number;
+}
+
+/** An exchange that has not ended yet: shown live, never the system of record. */
+export interface OpenExchange {
+  readonly id: ExchangeId;
+  readonly coreId: string;
+  readonly receivedAtMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly tag?: string;
+  readonly provider?: string;
+  readonly sessionId?: string;
+  readonly agentId?: string;
+  readonly status?: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+}

@@ -1,0 +1,36 @@
+/** A listening socket that the service inherits. */
+export interface ListenerSlot {
+  /** What it is for: `front`, `core`, `data`. Both address families of one purpose have the same name. */
+  readonly purpose: string;
+  /** Inherited descriptor (3 or above); absent = the service binds the address itself. */
+  readonly fd?: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Everything a generation needs to begin; `config` is the resolved configuration of that service. */
+export interface StartOrder {
+  readonly service: 'core' | 'recorder' | 'data';
+  readonly generation: number;
+  readonly version: string;
+  readonly listeners: readonly ListenerSlot[];
+  readonly config: unknown;
+}
+
+export type ToService =
+  | { readonly type: 'start'; readonly order: StartOrder }
+  /** Stop accepting, finish what is open, leave. */
+  | { readonly type: 'drain' }
+  /** Leave now; what is open is cut. */
+  | { readonly type: 'stop' };
+
+export type FromService =
+  | {
+      readonly type: 'ready';
+      readonly generation: number;
+      readonly version: string;
+      /** The addresses the service really listens on; the supervisor refuses a generation that differs. */
+      readonly addresses: readonly { readonly purpose: string; readonly host: string; readonly port: number }[];
+    }
+  | { readonly type: 'failed'; readonly sentence: string }
+  | { readonly type: 'draining'; readonly openExchanges: number };

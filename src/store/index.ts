@@ -1,0 +1,25 @@
+/**
+ * The store: facts about exchanges, their bodies as chunks and recipes, and how far the journal is stored.
+ * `store.ts` is the port and the file to read first; `sql-store.ts` implements it once for every SQL engine; an
+ * engine is a folder (`sqlite/`, later `postgres/`) with the same file names. Outside those folders nothing names
+ * an engine. The store does not know formats: it keeps what `recorder` hands it.
+ */
+export type {
+  Arrival,
+  BodyPiece,
+  CommitResult,
+  ExchangeFilter,
+  ExchangeListing,
+  ExchangePage,
+  ExchangeToStore,
+  JournalPosition,
+  ListPlace,
+  SlicedBody,
+  Store,
+  StoreBatch,
+  StoredExchange,
+  StoreErrorCode,
+  StoreHealth,
+  VerifyProgress,
+} from './store.ts';
+export { StoreError } from './store.ts';
