@@ -29,5 +29,6 @@ export type {
 export { journalKinds } from './journal-entry.ts';
 export type { Problem, ProblemCode } from './problem.ts';
 export { anthropicErrorBody, problemStatus, problems } from './problem.ts';
+export type { RecorderStatus } from './recorder-status.ts';
 export type { Usage } from './usage.ts';
 export { emptyUsage } from './usage.ts';
