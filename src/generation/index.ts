@@ -4,6 +4,17 @@
  *
  * The supervisor starts a program with an IPC channel and the listening descriptors on fd 3 and up, sends one
  * `start` message, and waits for `ready`. A program started by hand without IPC reads the same start order as
- * JSON from standard input.
+ * JSON from standard input and writes its reports as JSON lines to standard output.
+ *
+ * Read `messages.ts` first. A service's main file is: `prepareProcess`, `receiveStartOrder`, `onDrain`, `onStop`,
+ * `listenOn` for each slot, `reportReady` – or `reportFailed` and exit.
  */
-export type { FromService, ListenerSlot, StartOrder, ToService } from './messages.ts';
+export { listenOn } from './listen-on.ts';
+export type { FromService, ListenerSlot, ListeningAddress, StartOrder, ToService } from './messages.ts';
+export { prepareProcess } from './prepare-process.ts';
+export { isProcessAlive, processStartToken } from './process-identity.ts';
+export type { LockHolder, ProcessLock, ProcessLockResult } from './process-lock.ts';
+export { acquireProcessLock, readProcessLock } from './process-lock.ts';
+export { reportDraining, reportFailed, reportReady } from './report.ts';
+export { sameHost } from './same-host.ts';
+export { onDrain, onStop, parseStartOrder, receiveStartOrder } from './supervisor-link.ts';

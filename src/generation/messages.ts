@@ -8,6 +8,13 @@ export interface ListenerSlot {
   readonly port: number;
 }
 
+/** Where a service really listens; `host` is an IP address. */
+export interface ListeningAddress {
+  readonly purpose: string;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Everything a generation needs to begin; `config` is the resolved configuration of that service. */
 export interface StartOrder {
   readonly service: 'core' | 'recorder' | 'data';
@@ -30,7 +37,7 @@ export type FromService =
       readonly generation: number;
       readonly version: string;
       /** The addresses the service really listens on; the supervisor refuses a generation that differs. */
-      readonly addresses: readonly { readonly purpose: string; readonly host: string; readonly port: number }[];
+      readonly addresses: readonly ListeningAddress[];
     }
   | { readonly type: 'failed'; readonly sentence: string }
   | { readonly type: 'draining'; readonly openExchanges: number };

@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/**
+ * A text that differs for any two processes that ever have the same pid on this machine, also across reboots;
+ * undefined when no such process runs (a zombie does not run) or the platform cannot tell.
+ */
+export function processStartToken(pid: number): string | undefined {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  if (process.platform === 'linux') return linuxStartToken(pid);
+  if (process.platform === 'win32') return undefined;
+  const { status, stdout } = spawnSync('/bin/ps', ['-o', 'lstart=', '-p', String(pid)], {
+    encoding: 'utf8',
+    timeout: 2_000,
+    env: { LC_ALL: 'C' },
+  });
+  const startedAt = status === 0 ? stdout.trim() : '';
+  return startedAt === '' ? undefined : `ps:${startedAt}`;
+}
+
+/**
+ * True when the process that had this start token still runs. Without a token only the pid can be compared,
+ * and a stranger who got the same pid counts as alive.
+ */
+export function isProcessAlive(pid: number, startToken: string | undefined): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  const now = processStartToken(pid);
+  if (startToken !== undefined && now !== undefined) return now === startToken;
+  if (process.platform === 'linux') return now !== undefined;
+  return answersSignalZero(pid);
+}
+
+function linuxStartToken(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The program's name stands in parentheses and may contain anything, so count from the last one.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, startTicks] = [fields[0], fields[19]];
+    if (state === 'Z' || state === 'X' || startTicks === undefined) return undefined;
+    return `${bootId()}:${startTicks}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return 'unknown-boot';
+  }
+}
+
+function answersSignalZero(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,36 @@
+import { writeSync } from 'node:fs';
+import type { FromService, ListeningAddress } from './messages.ts';
+import { receivedOrder } from './supervisor-link.ts';
+
+/** Says that this generation serves, and where. The supervisor compares the addresses with what it ordered. */
+export function reportReady(addresses: readonly ListeningAddress[]): void {
+  const { generation, version } = receivedOrder();
+  void report({ type: 'ready', generation, version, addresses });
+}
+
+/**
+ * Says that this generation cannot serve: what happened and what to do, in one sentence for a person.
+ * Resolves when the report is on its way; exit with a code other than 0 afterwards.
+ */
+export function reportFailed(sentence: string): Promise<void> {
+  return report({ type: 'failed', sentence });
+}
+
+/** Tells how many exchanges a drain still waits for; call at its start and when the number changes. */
+export function reportDraining(openExchanges: number): void {
+  void report({ type: 'draining', openExchanges });
+}
+
+/** Never throws or rejects: a supervisor that is gone cannot be told anything. */
+function report(message: FromService): Promise<void> {
+  if (process.send === undefined) {
+    try {
+      writeSync(1, `${JSON.stringify(message)}\n`);
+    } catch {
+      // Standard output is closed: nobody wants to know.
+    }
+    return Promise.resolve();
+  }
+  if (!process.connected) return Promise.resolve();
+  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+}

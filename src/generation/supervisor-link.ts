@@ -1,0 +1,139 @@
+import type { ListenerSlot, StartOrder, ToService } from './messages.ts';
+
+/** A start order carries certificates and lists of names, nothing that grows with use. */
+const startOrderBytesMax = 8 * 1024 * 1024;
+
+type Wish = 'drain' | 'stop';
+
+let received: StartOrder | undefined;
+let resolveOrder: ((order: StartOrder) => void) | undefined;
+let rejectOrder: ((error: Error) => void) | undefined;
+let isLinked = false;
+let signals = 0;
+const wished = new Set<Wish>();
+const callbacks: Record<Wish, (() => void)[]> = { drain: [], stop: [] };
+
+/**
+ * The order this process was started with: the IPC message `start`, or JSON on standard input when there is no
+ * IPC channel. Rejects when the order is not valid or the supervisor went away before it sent one.
+ */
+export async function receiveStartOrder(): Promise<StartOrder> {
+  link();
+  received =
+    process.send === undefined
+      ? parseStartOrder(JSON.parse(await readStandardInput()))
+      : await orderFromSupervisor();
+  process.title = `throughline-${received.service}`;
+  // From here on the service's own sockets and timers decide how long it lives, not the channel.
+  process.channel?.unref();
+  return received;
+}
+
+/** The order this process received; throws when there is none yet. */
+export function receivedOrder(): StartOrder {
+  if (received === undefined) throw new Error('no start order has been received');
+  return received;
+}
+
+/**
+ * Calls back once when the service shall stop accepting, finish what is open and leave: the supervisor says
+ * so, the first SIGTERM or SIGINT arrives, or the supervisor is gone. Late registration calls back soon.
+ */
+export function onDrain(callback: () => void): void {
+  listen('drain', callback);
+}
+
+/** Calls back once when the service shall leave now: the supervisor says so, or a second signal arrives. */
+export function onStop(callback: () => void): void {
+  listen('stop', callback);
+}
+
+/** Checks a start order that came from outside. Throws with a sentence that names what is wrong. */
+export function parseStartOrder(value: unknown): StartOrder {
+  const order = value as StartOrder;
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError('the start order is not a JSON object');
+  if (!['core', 'recorder', 'data'].includes(order.service))
+    throw new TypeError('start order: service must be core, recorder or data');
+  if (!Number.isSafeInteger(order.generation))
+    throw new TypeError('start order: generation must be a whole number');
+  if (typeof order.version !== 'string') throw new TypeError('start order: version must be a text');
+  if (!Array.isArray(order.listeners) || !order.listeners.every(isListenerSlot)) {
+    throw new TypeError('start order: listeners must be a list of {purpose, host, port, fd?}');
+  }
+  return order;
+}
+
+function isListenerSlot(slot: ListenerSlot): boolean {
+  if (typeof slot !== 'object' || slot === null) return false;
+  const isPort = Number.isInteger(slot.port) && slot.port >= 0 && slot.port <= 65_535;
+  const isDescriptor = slot.fd === undefined || (Number.isInteger(slot.fd) && slot.fd >= 3);
+  return typeof slot.purpose === 'string' && typeof slot.host === 'string' && isPort && isDescriptor;
+}
+
+function orderFromSupervisor(): Promise<StartOrder> {
+  if (received !== undefined) return Promise.resolve(received);
+  return new Promise((resolve, reject) => {
+    resolveOrder = resolve;
+    rejectOrder = reject;
+  });
+}
+
+/** Attaches to the channel and the signals, once. */
+function link(): void {
+  if (isLinked) return;
+  isLinked = true;
+  process.on('SIGTERM', hearSignal);
+  process.on('SIGINT', hearSignal);
+  if (process.send === undefined) return;
+  process.on('message', hearSupervisor);
+  process.once('disconnect', () => {
+    rejectOrder?.(new Error('the supervisor went away before it sent a start order'));
+    wish('drain');
+  });
+}
+
+function hearSupervisor(message: unknown): void {
+  const { type, order } = (message ?? {}) as ToService & { order?: unknown };
+  if (type === 'drain' || type === 'stop') wish(type);
+  if (type !== 'start') return;
+  try {
+    received = parseStartOrder(order);
+    resolveOrder?.(received);
+  } catch (error) {
+    rejectOrder?.(error as Error);
+  }
+}
+
+function hearSignal(): void {
+  signals += 1;
+  wish(signals === 1 ? 'drain' : 'stop');
+}
+
+function wish(which: Wish): void {
+  if (wished.has(which)) return;
+  wished.add(which);
+  for (const callback of callbacks[which].splice(0)) callback();
+}
+
+function listen(which: Wish, callback: () => void): void {
+  link();
+  if (wished.has(which)) queueMicrotask(callback);
+  else callbacks[which].push(callback);
+}
+
+async function readStandardInput(): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of process.stdin) {
+    bytes += (piece as Buffer).length;
+    if (bytes > startOrderBytesMax)
+      throw new RangeError(`the start order on standard input is larger than ${startOrderBytesMax} bytes`);
+    pieces.push(piece as Buffer);
+  }
+  if (bytes === 0)
+    throw new Error(
+      'a service is started by "throughline up", or with a start order as JSON on standard input',
+    );
+  return Buffer.concat(pieces).toString('utf8');
+}
