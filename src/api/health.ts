@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { Route } from './route.ts';
+
+export const dataHealth = z
+  .strictObject({
+    status: z
+      .enum(['ok', 'degraded', 'unavailable'])
+      .describe('`degraded`: reading works, recording does not. `unavailable`: the database cannot be read.'),
+    service: z.literal('proxy-data'),
+    version: z.string(),
+    database: z.enum(['connected', 'unavailable']),
+    indexer: z.enum(['not_configured', 'running']).describe('The index of transcripts.'),
+    timestamp: z.string(),
+    database_detail: z.strictObject({
+      engine: z.string(),
+      exchanges: z.number().optional(),
+      bytes: z.number().optional(),
+      schema_version: z.number().optional(),
+      trouble: z.string().optional(),
+    }),
+    recorder: z.strictObject({
+      state: z.enum(['recording', 'waiting-for-store', 'failed', 'stopped', 'not-running']),
+      trouble: z.string().optional(),
+      lag_ms: z.number().optional().describe('Age of the oldest record that is not stored yet.'),
+      lag_bytes: z.number().optional(),
+      exchanges_stored: z.number().optional(),
+      open_exchanges: z.number().optional(),
+      last_commit: z.string().optional(),
+    }),
+    live_listeners: z.number(),
+  })
+  .meta({ id: 'DataHealth' });
+export type DataHealth = z.output<typeof dataHealth>;
+
+const text = { kind: 'text', contentType: 'text/plain; charset=utf-8' } as const;
+
+export const healthRoutes = {
+  'health.data': {
+    method: 'GET',
+    path: '/health',
+    summary: 'How proxy-data is doing.',
+    query: z.object({}),
+    answer: { kind: 'json', schema: dataHealth },
+    statuses: { 503: 'The database cannot be read; the body has the same shape.' },
+  },
+  'health.live': {
+    method: 'GET',
+    path: '/livez',
+    summary: 'Whether the process answers.',
+    query: z.object({}),
+    answer: text,
+    statuses: {},
+  },
+  'health.ready': {
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Whether the process can do its work: the database can be read and it is not leaving.',
+    query: z.object({}),
+    answer: text,
+    statuses: { 503: 'Not ready.' },
+  },
+  'health.metrics': {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Counters in the text format of Prometheus.',
+    query: z.object({}),
+    answer: { kind: 'text', contentType: 'text/plain; version=0.0.4; charset=utf-8' },
+    statuses: {},
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { cursor, instant, lenientInteger, requestFilter } from './parameters.ts';
+import { openRequest, requestLog, requestSummary } from './request-shapes.ts';
+import type { Route } from './route.ts';
+
+const page = { min: 1, max: 1_000_000_000 };
+const upTo100000 = { min: 1, max: 100_000 };
+const offset = lenientInteger(0, page).describe('Rows to leave out first; default 0.');
+const unknownId = 'No request has this id.';
+const idHelp = 'The id may be given in full or as a beginning or an end that no other request has.';
+
+const nextCursor = z
+  .string()
+  .nullable()
+  .describe('Pass as `cursor` for the next page; null on the last one.');
+
+export const requestRoutes = {
+  'requests.full': {
+    method: 'GET',
+    path: '/api/requests',
+    summary: 'Requests with their bodies, newest first, page by page.',
+    query: z.object({
+      page: lenientInteger(1, page).describe('Page number; default 1.'),
+      limit: lenientInteger(10, page).describe('Requests per page; default 10.'),
+      model: requestFilter.model,
+    }),
+    answer: {
+      kind: 'json',
+      schema: z.strictObject({ requests: z.array(requestLog), total: z.number() }),
+    },
+    statuses: {},
+  },
+  'requests.clear': {
+    method: 'DELETE',
+    path: '/api/requests',
+    summary: 'Deletes requests and their bodies: all of them, or those before a time.',
+    query: z.object({
+      before: instant.optional().describe('Delete only what was received before this time.'),
+    }),
+    answer: { kind: 'json', schema: z.strictObject({ deleted: z.number(), message: z.string() }) },
+    statuses: {
+      400: 'A parameter is not known, or the request has neither JSON content type nor our header.',
+    },
+    refusesUnknownParameters: true,
+  },
+  'requests.summary': {
+    method: 'GET',
+    path: '/api/requests/summary',
+    summary: 'One row for each request, newest first.',
+    query: z.object({
+      ...requestFilter,
+      cursor,
+      offset,
+      limit: lenientInteger(0, upTo100000).describe('Rows at most, 1 to 100000; absent or 0 = all.'),
+    }),
+    answer: {
+      kind: 'json',
+      schema: z.strictObject({
+        requests: z.array(requestSummary),
+        total: z.number().describe('Requests that pass the filter.'),
+        offset: z.number(),
+        limit: z.number(),
+        nextCursor,
+      }),
+    },
+    statuses: {},
+  },
+  'requests.latestDate': {
+    method: 'GET',
+    path: '/api/requests/latest-date',
+    summary: 'When the newest request was received.',
+    query: z.object({}),
+    answer: { kind: 'json', schema: z.strictObject({ latestDate: z.string().nullable() }) },
+    statuses: {},
+  },
+  'requests.one': {
+    method: 'GET',
+    path: '/api/requests/{id}',
+    summary: `One request with its bodies. ${idHelp}`,
+    query: z.object({}),
+    answer: { kind: 'json', schema: z.strictObject({ request: requestLog, fullId: z.string() }) },
+    statuses: { 400: 'More than one request matches.', 404: unknownId },
+  },
+  'requests.list': {
+    method: 'GET',
+    path: '/api/v2/requests',
+    summary:
+      'One row for each request, newest first, page by page with a cursor; counts nothing, so it is quick.',
+    query: z.object({
+      ...requestFilter,
+      cursor,
+      limit: lenientInteger(100, { min: 1, max: 1000 }).describe('Rows at most, 1 to 1000; default 100.'),
+    }),
+    answer: {
+      kind: 'json',
+      schema: z.strictObject({ requests: z.array(requestSummary), nextCursor }),
+      headers: {
+        Link: 'address of the next page, `rel="next"`',
+        'X-Next-Cursor': 'the same as `nextCursor`',
+      },
+    },
+    statuses: {},
+  },
+  'requests.summary.v2': {
+    method: 'GET',
+    path: '/api/v2/requests/summary',
+    summary: 'One row for each request, newest first, as a bare array.',
+    query: z.object({
+      ...requestFilter,
+      cursor,
+      offset,
+      limit: lenientInteger(100, upTo100000).describe('Rows at most, 1 to 100000; default 100.'),
+    }),
+    answer: {
+      kind: 'json',
+      schema: z.array(requestSummary),
+      headers: {
+        'X-Total-Count': 'requests that pass the filter',
+        'X-Offset': 'the offset that was used',
+        'X-Limit': 'the limit that was used',
+        Link: 'address of the next page, `rel="next"`',
+        'X-Next-Cursor': 'cursor of the next page',
+      },
+    },
+    statuses: {},
+  },
+  'requests.open': {
+    method: 'GET',
+    path: '/api/v2/requests/open',
+    summary: 'Requests in flight, as the recorder saw them last.',
+    query: z.object({}),
+    answer: { kind: 'json', schema: z.array(openRequest) },
+    statuses: {},
+  },
+  'requests.one.v2': {
+    method: 'GET',
+    path: '/api/v2/requests/{id}',
+    summary: `One request with its bodies. ${idHelp}`,
+    query: z.object({}),
+    answer: { kind: 'json', schema: requestLog },
+    statuses: { 400: 'More than one request matches.', 404: unknownId },
+  },
+  'requests.body': {
+    method: 'GET',
+    path: '/api/v2/requests/{id}/body',
+    summary: 'The exact bytes of one body as a download.',
+    query: z.object({
+      side: z.enum(['request', 'response']).describe('Which body; required.'),
+      decoded: z
+        .enum(['0', '1', 'false', 'true'])
+        .optional()
+        .describe('`1` undoes the content encoding (at most 64 MiB); default is the bytes as on the wire.'),
+    }),
+    answer: { kind: 'bytes' },
+    statuses: { 400: 'The side is missing, or the body cannot be decoded.', 404: unknownId },
+  },
+} as const satisfies Record<string, Route>;
