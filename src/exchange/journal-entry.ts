@@ -48,6 +48,8 @@ export interface SegmentOpened {
   /** Names the core process: unique per process start, also the name of its journal directory. */
   readonly coreId: string;
   readonly pid: number;
+  /** Tells the process from another one that was given the same pid later; absent where the platform cannot say. */
+  readonly startToken?: string;
   /** Wall clock that belongs to `atUs` 0, milliseconds since 1970. */
   readonly processStartedAtMs: number;
   /** 1 for the first segment of the process, then 2, 3 … */

@@ -1,0 +1,250 @@
+import { exchangeIdFromBytes, type JournalEntry, type JournalKind, journalKinds } from '#exchange';
+import {
+  checkFrame,
+  checkHead,
+  type FrameHead,
+  frameFlags,
+  frameMagic,
+  headerBytes,
+  readHead,
+  segmentSalt,
+} from './format.ts';
+
+/** One frame as it stands in its segment. Offsets are bytes from the beginning of the segment file. */
+export interface ReadFrame {
+  readonly entry: JournalEntry;
+  readonly startOffset: number;
+  /** First byte of the payload; the bytes of a body can be read again from here. */
+  readonly payloadOffset: number;
+  /** First byte after the frame: where reading can resume. */
+  readonly endOffset: number;
+  /** Said before in a segment that was lost: ignore it when the exchange is already known. */
+  readonly isRepeated: boolean;
+}
+
+export interface FrameReaderCounts {
+  /** Segments whose last frame is cut off, which is what a killed process leaves: 0 or 1. */
+  readonly tornFrames: number;
+  readonly tornBytes: number;
+  /** Bytes that belong to no frame, and how many stretches of them there are. */
+  readonly damagedBytes: number;
+  readonly damagedStretches: number;
+  /** Frames of a kind, or with a payload, that this version does not know. */
+  readonly unknownFrames: number;
+}
+
+/**
+ * Reads one segment, in whatever pieces it is fed. Never throws on what it reads.
+ *
+ * Bytes that do not make a whole frame *yet* wait: only `finish` declares them torn. So a live segment is followed
+ * with `feed` alone, and `finish` is called when nothing can follow any more: a later segment exists, or its
+ * core is dead.
+ */
+export interface FrameReader {
+  /** Frames that are complete now, in file order. `bytes` of an entry are views into what was fed. */
+  feed(bytes: Uint8Array): ReadFrame[];
+  /** Frames that only the certainty of the end can free from behind a damaged one. Then counts the rest. */
+  finish(): ReadFrame[];
+  /** Where a new reader would resume: everything before is delivered or known as damaged. */
+  readonly offset: number;
+  readonly counts: FrameReaderCounts;
+}
+
+/** @param segment where the bytes come from: frames are bound to their place */
+export function createFrameReader(segment: {
+  readonly coreId: string;
+  readonly segmentNumber: number;
+  /** Offset of the first byte that will be fed; 0 when absent. */
+  readonly offset?: number;
+}): FrameReader {
+  return new SegmentFrames(segmentSalt(segment.coreId, segment.segmentNumber), segment.offset ?? 0);
+}
+
+class SegmentFrames implements FrameReader {
+  readonly #salt: number;
+  /** Fed but not consumed; `#base` is the file offset of its first byte. */
+  #buffer: Buffer = Buffer.alloc(0);
+  #base: number;
+  /** Pieces that are put behind the buffer as soon as they can complete a frame. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #bytesNeeded = headerBytes;
+  #isInDamage = false;
+  #counts = { tornFrames: 0, tornBytes: 0, damagedBytes: 0, damagedStretches: 0, unknownFrames: 0 };
+
+  constructor(salt: number, offset: number) {
+    this.#salt = salt;
+    this.#base = offset;
+  }
+
+  get offset(): number {
+    return this.#base;
+  }
+
+  get counts(): FrameReaderCounts {
+    return { ...this.#counts };
+  }
+
+  feed(bytes: Uint8Array): ReadFrame[] {
+    if (bytes.length === 0) return [];
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    // Joining only when a frame can be complete keeps many tiny pieces of a large frame linear.
+    if (this.#buffer.length + this.#waitingBytes < this.#bytesNeeded) return [];
+    this.#join();
+    return this.#take(false);
+  }
+
+  finish(): ReadFrame[] {
+    this.#join();
+    const frames = this.#take(true);
+    this.#skip(this.#buffer.length);
+    return frames;
+  }
+
+  #join(): void {
+    if (this.#waiting.length === 0) return;
+    const only = this.#buffer.length === 0 && this.#waiting.length === 1 ? this.#waiting[0] : undefined;
+    this.#buffer =
+      only === undefined
+        ? Buffer.concat([this.#buffer, ...this.#waiting])
+        : Buffer.from(only.buffer, only.byteOffset, only.byteLength);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+
+  #take(isEnd: boolean): ReadFrame[] {
+    const frames: ReadFrame[] = [];
+    this.#bytesNeeded = headerBytes;
+    let at = 0;
+    for (;;) {
+      const step = this.#next(at, isEnd);
+      if (step.kind === 'wait') break;
+      if (step.kind === 'frame') {
+        this.#isInDamage = false;
+        if (step.frame === undefined) this.#counts.unknownFrames += 1;
+        else frames.push(step.frame);
+      } else {
+        this.#count(step, step.end - at);
+      }
+      at = step.end;
+    }
+    this.#skip(at);
+    return frames;
+  }
+
+  #next(at: number, isEnd: boolean): Step {
+    const left = this.#buffer.length - at;
+    if (left === 0) return wait;
+    if (left < headerBytes) {
+      // A tail that begins like a frame was cut off in its header.
+      const begins = frameMagic.subarray(0, left).equals(this.#buffer.subarray(at, at + Math.min(left, 4)));
+      if (!isEnd) return wait;
+      return { kind: begins && !this.#isInDamage ? 'torn' : 'damage', end: this.#buffer.length };
+    }
+    const place = { salt: this.#salt, offset: this.#base + at };
+    const head = checkHead(this.#buffer, at, place);
+    if (head.kind === 'false') return this.#resync(at, isEnd);
+    const end = at + headerBytes + head.payloadBytes;
+    if (end > this.#buffer.length) {
+      if (isEnd) return this.#cutOff(at);
+      this.#bytesNeeded = headerBytes + head.payloadBytes;
+      return wait;
+    }
+    if (!checkFrame(this.#buffer, at, place, head)) return this.#resync(at, isEnd);
+    return { kind: 'frame', end, frame: this.#frame(at, end) };
+  }
+
+  /** The last frame claims more bytes than there are: torn, unless whole frames follow inside the claim. */
+  #cutOff(at: number): Step {
+    for (let next = this.#buffer.indexOf(frameMagic, at + 4); next >= 0; ) {
+      if (this.#isWholeFrame(next)) return { kind: 'damage', end: next };
+      next = this.#buffer.indexOf(frameMagic, next + 4);
+    }
+    return { kind: 'torn', end: this.#buffer.length };
+  }
+
+  #isWholeFrame(at: number): boolean {
+    if (this.#buffer.length - at < headerBytes) return false;
+    const place = { salt: this.#salt, offset: this.#base + at };
+    const head = checkHead(this.#buffer, at, place);
+    if (head.kind === 'false' || at + headerBytes + head.payloadBytes > this.#buffer.length) return false;
+    return checkFrame(this.#buffer, at, place, head);
+  }
+
+  #resync(at: number, isEnd: boolean): Step {
+    const next = this.#buffer.indexOf(frameMagic, at + 1);
+    if (next >= 0) return { kind: 'damage', end: next };
+    // The last three bytes may be the beginning of a magic.
+    return { kind: 'damage', end: isEnd ? this.#buffer.length : this.#buffer.length - 3 };
+  }
+
+  #count(step: { readonly kind: 'damage' | 'torn' }, bytes: number): void {
+    if (step.kind === 'torn') {
+      this.#counts.tornFrames += 1;
+      this.#counts.tornBytes += bytes;
+      return;
+    }
+    if (!this.#isInDamage) this.#counts.damagedStretches += 1;
+    this.#isInDamage = true;
+    this.#counts.damagedBytes += bytes;
+  }
+
+  #skip(bytes: number): void {
+    this.#base += bytes;
+    this.#buffer = this.#buffer.subarray(bytes);
+  }
+
+  #frame(at: number, end: number): ReadFrame | undefined {
+    const head = readHead(this.#buffer, at);
+    const entry = decodeEntry(head, this.#buffer.subarray(at + headerBytes, end));
+    if (entry === undefined) return undefined;
+    return {
+      entry,
+      startOffset: this.#base + at,
+      payloadOffset: this.#base + at + headerBytes,
+      endOffset: this.#base + end,
+      isRepeated: (head.flags & frameFlags.repeated) !== 0,
+    };
+  }
+}
+
+type Step =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'damage' | 'torn'; readonly end: number }
+  | { readonly kind: 'frame'; readonly end: number; readonly frame: ReadFrame | undefined };
+
+const wait: Step = { kind: 'wait' };
+
+const kindNames: ReadonlyMap<number, JournalKind> = new Map(
+  Object.entries(journalKinds).map(([name, number]) => [number, name as JournalKind]),
+);
+
+function decodeEntry(head: FrameHead, payload: Buffer): JournalEntry | undefined {
+  const kind = kindNames.get(head.kind);
+  if (kind === undefined) return undefined;
+  const frame = {
+    exchangeId: exchangeIdFromBytes(head.exchangeId),
+    sequence: head.sequence,
+    atUs: head.atUs,
+  };
+  if (kind === 'request-bytes' || kind === 'response-bytes') {
+    if ((head.flags & frameFlags.thinned) === 0) return { kind, ...frame, bytes: payload };
+    const side = kind === 'request-bytes' ? 'request' : 'response';
+    return { kind: 'gap', ...frame, payload: { side, bytes: head.payloadBytes, reason: 'quota' } };
+  }
+  const value = parseHead(payload);
+  if (value === undefined) return undefined;
+  // The CRC says that this is what our own writer wrote: the payload has the shape of its kind.
+  if (kind === 'segment-opened') return { kind, atUs: head.atUs, payload: value } as JournalEntry;
+  return { kind, ...frame, payload: value } as JournalEntry;
+}
+
+function parseHead(payload: Buffer): object | undefined {
+  try {
+    const value: unknown = JSON.parse(payload.toString('utf8'));
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

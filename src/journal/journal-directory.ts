@@ -1,0 +1,187 @@
+import type { Dirent } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SegmentOpened } from '#exchange';
+import { checkFrame, checkHead, headerBytes, segmentSalt } from './format.ts';
+import { createFrameReader } from './frame-reader.ts';
+
+export interface JournalSegment {
+  readonly coreId: string;
+  /** 1, 2, 3 … Segments with a smaller number than another one of the same core are sealed. */
+  readonly number: number;
+  readonly path: string;
+  /** Size of the file; offsets run to here. */
+  readonly bytes: number;
+  /** Bytes it takes on the disk: less than `bytes` once bodies were thinned. */
+  readonly bytesOnDisk: number;
+  readonly modifiedAtMs: number;
+}
+
+export interface JournalDirectory {
+  readonly coreId: string;
+  readonly path: string;
+  /** In order of their numbers. */
+  readonly segments: readonly JournalSegment[];
+}
+
+/** Every core that left a journal here, empty directories included. A missing directory has none. */
+export async function listJournals(directory: string): Promise<JournalDirectory[]> {
+  const journals: JournalDirectory[] = [];
+  for (const entry of await entries(directory)) {
+    if (!entry.isDirectory()) continue;
+    const path = join(directory, entry.name);
+    journals.push({ coreId: entry.name, path, segments: await listSegments(path, entry.name) });
+  }
+  return journals.sort((a, b) => (a.coreId < b.coreId ? -1 : 1));
+}
+
+async function listSegments(path: string, coreId: string): Promise<JournalSegment[]> {
+  const segments: JournalSegment[] = [];
+  for (const entry of await entries(path)) {
+    const number = segmentNumberOf(entry.name);
+    if (number === undefined || !entry.isFile()) continue;
+    const segmentPath = join(path, entry.name);
+    const stats = await absentWhenMissing(lstat(segmentPath));
+    if (stats === undefined) continue;
+    const { size: bytes, mtimeMs: modifiedAtMs } = stats;
+    segments.push({
+      coreId,
+      number,
+      path: segmentPath,
+      bytes,
+      bytesOnDisk: stats.blocks * 512,
+      modifiedAtMs,
+    });
+  }
+  return segments.sort((a, b) => a.number - b.number);
+}
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(8, '0')}.seg`;
+}
+
+function segmentNumberOf(name: string): number | undefined {
+  return /^\d{8}\.seg$/.test(name) ? Number(name.slice(0, 8)) : undefined;
+}
+
+/**
+ * At most `bytesMax` bytes from `offset`; empty at the end of the file, undefined when the segment is gone.
+ * Rejects for any other reason (permissions, a failing disk).
+ */
+export async function readSegmentFrom(
+  path: string,
+  offset: number,
+  bytesMax: number = 1024 * 1024,
+): Promise<Buffer | undefined> {
+  const file = await absentWhenMissing(open(path, 'r'));
+  if (file === undefined) return undefined;
+  try {
+    return await readAt(file, offset, bytesMax);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first frame of a segment: whose it is. Undefined while it is not written, or when it is damaged or gone. */
+export async function readSegmentOpened(segment: {
+  readonly path: string;
+  readonly coreId: string;
+  readonly number: number;
+}): Promise<SegmentOpened | undefined> {
+  const bytes = await readSegmentFrom(segment.path, 0, 16 * 1024);
+  if (bytes === undefined) return undefined;
+  const reader = createFrameReader({ coreId: segment.coreId, segmentNumber: segment.number });
+  const first = reader.feed(bytes)[0]?.entry;
+  return first?.kind === 'segment-opened' ? first.payload : undefined;
+}
+
+/**
+ * Reads the payloads of frames again that were seen before. Verifies each: undefined where a frame was thinned
+ * for the quota since, or is damaged or gone. All of them are in memory at once: the caller bounds the number.
+ */
+export async function readPayloads(
+  segment: { readonly path: string; readonly coreId: string; readonly number: number },
+  frames: readonly { readonly startOffset: number; readonly endOffset: number }[],
+): Promise<(Buffer | undefined)[]> {
+  const file = await absentWhenMissing(open(segment.path, 'r'));
+  if (file === undefined) return frames.map(() => undefined);
+  const salt = segmentSalt(segment.coreId, segment.number);
+  try {
+    const payloads: (Buffer | undefined)[] = [];
+    let window: { offset: number; bytes: Buffer } = { offset: 0, bytes: Buffer.alloc(0) };
+    for (const { startOffset, endOffset } of frames) {
+      if (startOffset < window.offset || endOffset > window.offset + window.bytes.length) {
+        const bytes = Math.max(windowBytes, endOffset - startOffset);
+        window = { offset: startOffset, bytes: await readAt(file, startOffset, bytes) };
+      }
+      payloads.push(verifiedPayload(window, salt, startOffset, endOffset));
+    }
+    return payloads;
+  } finally {
+    await file.close();
+  }
+}
+
+const windowBytes = 1024 * 1024;
+
+function verifiedPayload(
+  window: { readonly offset: number; readonly bytes: Buffer },
+  salt: number,
+  startOffset: number,
+  endOffset: number,
+): Buffer | undefined {
+  const at = startOffset - window.offset;
+  const end = endOffset - window.offset;
+  if (end > window.bytes.length || end - at < headerBytes) return undefined;
+  const place = { salt, offset: startOffset };
+  const head = checkHead(window.bytes, at, place);
+  if (head.kind === 'false' || head.isThinned || at + headerBytes + head.payloadBytes !== end)
+    return undefined;
+  if (!checkFrame(window.bytes, at, place, head)) return undefined;
+  return window.bytes.subarray(at + headerBytes, end);
+}
+
+/** Removes a segment that is stored. Idempotent. */
+export async function deleteSegment(path: string): Promise<void> {
+  await absentWhenMissing(unlink(path));
+}
+
+/** Removes the directory of a dead core once it is empty; false while something is left in it. Idempotent. */
+export async function removeJournalDirectory(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return true;
+    if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+async function readAt(file: FileHandle, offset: number, bytesMax: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(bytesMax);
+  let filled = 0;
+  while (filled < bytesMax) {
+    const { bytesRead } = await file.read(buffer, filled, bytesMax - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function entries(path: string): Promise<Dirent[]> {
+  return (await absentWhenMissing(readdir(path, { withFileTypes: true }))) ?? [];
+}
+
+async function absentWhenMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
