@@ -1,0 +1,34 @@
+/**
+ * What tests share: a provider that can misbehave byte by byte, a client that hides nothing, generated agent
+ * traffic, temporary homes, and the real services as child processes. Everything stays on loopback and in
+ * temporary directories. Read `fake-provider.ts` first.
+ */
+export {
+  type AnswerScript,
+  type ConnectionEnd,
+  type FakeProvider,
+  type FakeProviderOptions,
+  type ProviderConnection,
+  type ReceivedRequest,
+  startFakeProvider,
+} from './fake-provider.ts';
+export { headerValue, type RawHeaders } from './http-wire.ts';
+export {
+  anthropicError,
+  type FakeBlock,
+  type FakeMessage,
+  messageEvents,
+  sseEvent,
+} from './plausible-answers.ts';
+export {
+  askOnce,
+  openRaw,
+  type RawAnswer,
+  RawConnection,
+  type RawRequest,
+  requestBytes,
+} from './raw-client.ts';
+export { type AnswerPiece, drip, type ScriptedAnswer, slices } from './scripted-answer.ts';
+export { type SeededRandom, seededRandom } from './seeded-random.ts';
+export { makeTempDir, makeTempHome, type TempDir, type TempHome } from './temp-home.ts';
+export { type WaitOptions, waitFor, within } from './wait-for.ts';
