@@ -4,6 +4,12 @@
  * temporary directories. Read `fake-provider.ts` first.
  */
 export {
+  type AgentRequest,
+  type AgentTrafficOptions,
+  agentRequestOf,
+  agentTraffic,
+} from './agent-traffic.ts';
+export {
   type AnswerScript,
   type ConnectionEnd,
   type FakeProvider,
