@@ -9,6 +9,8 @@ export {
   agentRequestOf,
   agentTraffic,
 } from './agent-traffic.ts';
+export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
+export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
 export {
   type AnswerScript,
   type ConnectionEnd,
@@ -37,4 +39,10 @@ export {
 export { type AnswerPiece, drip, type ScriptedAnswer, slices } from './scripted-answer.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { makeTempDir, makeTempHome, type TempDir, type TempHome } from './temp-home.ts';
+export {
+  type ServiceName,
+  startThroughline,
+  type Throughline,
+  type ThroughlineOptions,
+} from './throughline.ts';
 export { type WaitOptions, waitFor, within } from './wait-for.ts';

@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { waitFor } from './wait-for.ts';
+
+export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A program of this project that a test started. Only its own pid is ever signalled. */
+export interface OwnProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** Everything it wrote so far. */
+  stdout(): string;
+  stderr(): string;
+  readonly exited: Promise<ProcessExit>;
+  exit(): ProcessExit | undefined;
+}
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface SpawnOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly nodeArguments?: readonly string[];
+  /** `ipc` gives the child a message channel; otherwise this text is its standard input. */
+  readonly input: 'ipc' | string;
+}
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts `node <program> ...args` of this project with nothing inherited but what `env` says. */
+export function startNode(program: string, args: readonly string[], options: SpawnOptions): OwnProcess {
+  const isIpc = options.input === 'ipc';
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), program, ...args], {
+    cwd: options.cwd ?? projectDirectory,
+    env: { ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe', ...(isIpc ? ['ipc' as const] : [])],
+  });
+  running.add(child);
+  // A child that never started has no stdin to write to; its exit tells the story.
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(isIpc ? '' : options.input);
+  const [stdout, stderr] = [collected(child.stdout), collected(child.stderr)];
+  let exit: ProcessExit | undefined;
+  const exited = new Promise<ProcessExit>((resolve) => {
+    const settle = (code: number | null, signal: NodeJS.Signals | null): void => {
+      exit = { code, signal };
+      running.delete(child);
+      resolve(exit);
+    };
+    child.once('exit', settle);
+    child.once('error', () => settle(null, null));
+  });
+  return { child, pid: child.pid ?? -1, stdout, stderr, exited, exit: () => exit };
+}
+
+/** Asks politely with a signal, then kills. Resolves when the process is gone. */
+export async function endProcess(process_: OwnProcess, graceMs = 10_000): Promise<ProcessExit> {
+  if (process_.exit() === undefined) process_.child.kill('SIGTERM');
+  const gone = await waitFor(() => process_.exit(), { timeoutMs: graceMs, what: 'the process to end' }).catch(
+    () => undefined,
+  );
+  if (gone !== undefined) return gone;
+  process_.child.kill('SIGKILL');
+  return process_.exited;
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function collected(stream: NodeJS.ReadableStream | null): () => string {
+  let text = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (piece: string) => {
+    // The last megabyte is enough to explain a failure.
+    text = (text + piece).slice(-1_000_000);
+  });
+  return () => text;
+}
