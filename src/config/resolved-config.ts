@@ -43,8 +43,14 @@ export interface DataConfig {
 export interface SupervisorConfig {
   readonly dataDir: string;
   /** `front` is absent when `server.front` is `none`. Every host is bound at every listed port. */
-  readonly listeners: readonly { readonly purpose: 'front' | 'core' | 'data'; readonly host: string; readonly port: number }[];
+  readonly listeners: readonly {
+    readonly purpose: 'front' | 'core' | 'data';
+    readonly host: string;
+    readonly port: number;
+  }[];
   readonly drainMs: number;
+  /** proxy-core processes that share the listening sockets; absent = 1. */
+  readonly coreWorkers?: number;
   readonly logLevel: LogLevel;
 }
 

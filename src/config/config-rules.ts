@@ -1,0 +1,197 @@
+import type { ConfigProblem } from './config-problem.ts';
+import type { ReadConfig } from './config-schema.ts';
+import { nearestName } from './nearest-name.ts';
+import { isLoopback } from './network-readers.ts';
+import { readProviderAddress } from './provider-address.ts';
+import type { ReadProvider } from './provider-schema.ts';
+
+/** A problem at a key, before file, line and column are known. */
+export interface RuleProblem {
+  readonly code: ConfigProblem['code'];
+  readonly path: readonly PropertyKey[];
+  readonly sentence: string;
+  readonly fix?: string;
+}
+
+/** Checks what needs more than one key. Pure; finds everything, not only the first problem. */
+export function checkRules(config: ReadConfig): readonly RuleProblem[] {
+  const providers = Object.entries(config.providers);
+  return [
+    ...checkListening(config),
+    ...checkPorts(config),
+    ...providers.flatMap(([name, provider]) => [...checkProvider(name, provider, config)]),
+    ...checkNames(config),
+    ...checkNotices(config),
+  ];
+}
+
+function* checkListening({ server }: ReadConfig): Generator<RuleProblem> {
+  const remote = server.host.find((host) => !isLoopback(host));
+  if (remote === undefined) return;
+  const missing = [
+    ...(server.token === undefined ? ['server.token'] : []),
+    ...(server.allow_remote ? [] : ['server.allow_remote: true']),
+  ];
+  if (missing.length === 0) return;
+  yield {
+    code: 'E1007',
+    path: ['server', 'host'],
+    sentence: `server.host ${remote} can be reached by other machines, and ${missing.join(' and ')} is not set`,
+    fix: 'Set both in the configuration file, or listen on localhost. Recorded prompts are readable to whoever gets in.',
+  };
+}
+
+function* checkPorts({ server }: ReadConfig): Generator<RuleProblem> {
+  const used = new Map<number, string>();
+  for (const key of ['port', 'core_port', 'data_port'] as const) {
+    if (server[key] === 0 || (key === 'port' && server.front === 'none')) continue;
+    const other = used.get(server[key]);
+    used.set(server[key], key);
+    if (other === undefined) continue;
+    yield {
+      code: 'E1010',
+      path: ['server', key],
+      sentence: `server.${key} and server.${other} are both ${server[key]}`,
+      fix: `Give each its own port; the defaults are 3000 (port), 3001 (core_port) and 3002 (data_port).`,
+    };
+  }
+}
+
+function* checkProvider(name: string, provider: ReadProvider, config: ReadConfig): Generator<RuleProblem> {
+  const at = (key: string, sentence: string, fix?: string): RuleProblem => ({
+    code: 'E1006',
+    path: ['providers', name, key],
+    sentence: `provider '${name}' ${sentence}`,
+    ...(fix === undefined ? {} : { fix }),
+  });
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || name === 'constructor') {
+    yield {
+      code: 'E1006',
+      path: ['providers', name],
+      sentence: 'a provider name has letters, digits, dots, dashes only',
+    };
+  }
+  const choices = "(must be 'anthropic' or 'openai')";
+  if (provider.format === undefined) yield at('format', `is missing required 'format' field ${choices}`);
+  else if (!isFormat(provider.format))
+    yield at('format', `has invalid format '${provider.format}' ${choices}`);
+  if (provider.base_url === undefined) yield at('base_url', "is missing required 'base_url' field");
+  else yield* checkAddress(provider.base_url, provider, config, at);
+  yield* checkFallback(name, provider, config, at);
+}
+
+type At = (key: string, sentence: string, fix?: string) => RuleProblem;
+
+function* checkAddress(
+  url: string,
+  provider: ReadProvider,
+  config: ReadConfig,
+  at: At,
+): Generator<RuleProblem> {
+  const reading = readProviderAddress(url, { allowHttp: provider.allow_http });
+  if ('wrong' in reading) {
+    yield at('base_url', `has a base_url that ${reading.wrong}`, reading.fix);
+    return;
+  }
+  const { hostname, port, protocol } = new URL(reading.value.origin);
+  const ports = [config.server.port, config.server.core_port, config.server.data_port];
+  const isOurs = isLoopback(hostname) && ports.includes(Number(port || (protocol === 'https:' ? 443 : 80)));
+  if (isOurs) {
+    yield at(
+      'base_url',
+      'has a base_url that is our own address: every request would come back',
+      'Name the provider itself.',
+    );
+  }
+}
+
+function* checkFallback(
+  name: string,
+  provider: ReadProvider,
+  config: ReadConfig,
+  at: At,
+): Generator<RuleProblem> {
+  const fallback = provider.fallback_provider;
+  if (fallback === undefined) return;
+  const key = 'fallback_provider';
+  if (fallback === name) yield at(key, 'cannot have itself as fallback_provider');
+  else if (!Object.hasOwn(config.providers, fallback)) {
+    const sentence = `has invalid fallback_provider '${fallback}' (provider does not exist)`;
+    yield at(key, sentence, didYouMean(fallback, config));
+  } else if (fallsBackToItself(name, config)) {
+    yield { ...at(key, ''), sentence: `circular fallback chain detected involving provider '${name}'` };
+  }
+}
+
+function fallsBackToItself(name: string, config: ReadConfig): boolean {
+  const seen = new Set<string>();
+  let next = config.providers[name]?.fallback_provider;
+  while (next !== undefined && !seen.has(next) && Object.hasOwn(config.providers, next)) {
+    if (next === name) return true;
+    seen.add(next);
+    next = config.providers[next]?.fallback_provider;
+  }
+  return false;
+}
+
+/** Keys outside `providers` that name a provider. */
+function* checkNames(config: ReadConfig): Generator<RuleProblem> {
+  const named = function* (path: readonly PropertyKey[], name: string): Generator<RuleProblem> {
+    if (Object.hasOwn(config.providers, name)) return;
+    const fix = didYouMean(name, config);
+    const sentence = `${path.map(String).join('.')} names the provider '${name}', which does not exist`;
+    yield { code: 'E1006', path, sentence, ...(fix === undefined ? {} : { fix }) };
+  };
+  yield* named(['default_provider'], config.default_provider);
+  for (const [agent, target] of Object.entries(config.subagents.mappings)) {
+    const path = ['subagents', 'mappings', agent];
+    const [, provider] = /^([^:]+):(.+)$/.exec(target ?? '') ?? [];
+    if (provider !== undefined) yield* named(path, provider);
+    else {
+      const sentence = `the mapping of subagent '${agent}' is not "provider:model"`;
+      yield { code: 'E1003', path, sentence, fix: 'Write for example "openai:gpt-5".' };
+    }
+  }
+  for (const [task, { providers = [] }] of Object.entries(config.routing.tasks)) {
+    for (const [index, name] of providers.entries())
+      yield* named(['routing', 'tasks', task, 'providers', index], name);
+  }
+  for (const name of Object.keys(config.routing.provider_profiles))
+    yield* named(['routing', 'provider_profiles', name], name);
+}
+
+function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
+  const notice = (path: readonly PropertyKey[], sentence: string): RuleProblem => ({
+    code: 'W1011',
+    path,
+    sentence,
+  });
+  const { timeouts } = config.server;
+  for (const key of ['upstream_first_byte', 'upstream_idle'] as const) {
+    const isShort = timeouts[key] > 0 && timeouts[key] < 600_000;
+    if (isShort)
+      yield notice(['server', 'timeouts', key], `${key} is below 10 minutes: long answers may be cut`);
+  }
+  if (timeouts.write !== undefined) {
+    yield notice(
+      ['server', 'timeouts', 'write'],
+      'server.timeouts.write has no effect: answers have no time limit',
+    );
+  }
+  for (const [name, provider] of Object.entries(config.providers)) {
+    if (!provider.api_key?.startsWith('sk-ant-') || provider.format === 'anthropic') continue;
+    yield notice(
+      ['providers', name, 'api_key'],
+      `provider '${name}' is not Anthropic but gets a key that looks like Anthropic's`,
+    );
+  }
+}
+
+function didYouMean(name: string, config: ReadConfig): string | undefined {
+  const guess = nearestName(name, Object.keys(config.providers));
+  return guess === undefined ? undefined : `Did you mean '${guess}'?`;
+}
+
+export function isFormat(format: string | undefined): format is 'anthropic' | 'openai' {
+  return format === 'anthropic' || format === 'openai';
+}

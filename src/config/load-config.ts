@@ -1,0 +1,220 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { ConfigProblem } from './config-problem.ts';
+import { checkRules, type RuleProblem } from './config-rules.ts';
+import type { ReadConfig } from './config-schema.ts';
+import { readToken } from './data-directory.ts';
+import { type DataDirectoryPath, dataDirectoryPath } from './data-directory-path.ts';
+import { applyEnvironment, type Environment } from './environment.ts';
+import { expandVariables } from './expand-variables.ts';
+import { findConfigFile } from './find-config-file.ts';
+import { emptyTree, isMapping, mapTexts, type RawPath, type RawTree, setAt, valueAt } from './raw-tree.ts';
+import { readSettings } from './read-settings.ts';
+import { resolveConfig } from './resolve-config.ts';
+import type { ResolvedConfig } from './resolved-config.ts';
+import { flattened, shownConfig } from './shown-config.ts';
+import { type FilePlace, readYamlFile, type YamlFile } from './yaml-file.ts';
+
+export interface LoadOptions {
+  /** What `--config` said; relative to `cwd`. */
+  readonly configPath?: string;
+  readonly env: Environment;
+  readonly homeDir: string;
+  readonly platform: NodeJS.Platform;
+  readonly cwd: string;
+}
+
+/** Where a value comes from, in words: `default`, `environment PORT`, `/home/me/config.yaml:4`. */
+export type Origin = string;
+
+export interface LoadedConfig {
+  readonly ok: true;
+  readonly config: ResolvedConfig;
+  /** Every key that has a value, as `config show` prints it; secrets are replaced. */
+  readonly settings: readonly { readonly key: string; readonly value: unknown; readonly origin: Origin }[];
+  readonly origins: Readonly<Record<string, Origin>>;
+  /** Absolute path of the file that was read; absent when there is none and defaults apply. */
+  readonly file?: string;
+  /** Worth telling, but nothing that keeps a service from starting. */
+  readonly warnings: readonly ConfigProblem[];
+}
+
+export type LoadResult = LoadedConfig | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/**
+ * Finds, reads, checks and resolves the configuration. Reads only: `ensureDataDir` is what creates. Never rejects
+ * for what a user can cause; all problems are collected.
+ */
+export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
+  const found = await findConfigFile(options);
+  const file = found && (await readYamlFile(found.path));
+  if (file && !('locate' in file)) return { ok: false, problems: file };
+  const dataDir = dataDirectoryPath(options, file?.path);
+  if ('code' in dataDir) return { ok: false, problems: [dataDir] };
+
+  const expanded = expandTree(file?.tree ?? emptyTree(), options.env, dataDir.path);
+  const variables = applyEnvironment(expanded.tree, options.env);
+  const locate = locator(file, variables);
+  addDefaults(expanded.tree, dataDir.path);
+  const read = readSettings(expanded.tree);
+  const places = new Set(read.problems.map(({ path }) => path.join('.')));
+  const rules = checkRules(read.config).filter(({ path }) => !places.has(path.join('.')));
+  const files = await checkFiles(read.config, {
+    dataDir,
+    baseDir: dirname(file?.path ?? dataDir.path),
+    env: options.env,
+  });
+  const all = [...expanded.problems, ...read.problems, ...rules, ...files.problems].map((problem) =>
+    locate(problem),
+  );
+  const problems = all.filter(({ code }) => !code.startsWith('W'));
+  if (problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
+
+  const shown = shownConfig(expanded.tree);
+  const settings = listShown(shown, originFinder(file, variables));
+  const config = resolveConfig(read.config, {
+    dataDir: dataDir.path,
+    databasePath: files.databasePath,
+    generatedToken: (await readToken(dataDir.path)) ?? '',
+    certificates: files.certificates,
+    shown,
+    isSet: (key) => variables.has(key) || valueAt(file?.tree, key.split('.')) != null,
+  });
+  return {
+    ok: true,
+    config,
+    settings,
+    origins: Object.fromEntries(settings.map(({ key, origin }) => [key, origin])),
+    ...(file ? { file: file.path } : {}),
+    warnings: all,
+  };
+}
+
+/** Copies the tree with every variable expanded; `DATA_DIR` is the data directory whether or not it was set. */
+function expandTree(
+  source: RawTree,
+  env: Environment,
+  dataDir: string,
+): { tree: RawTree; problems: RuleProblem[] } {
+  const problems: RuleProblem[] = [];
+  const lookUp = (name: string) => (name === 'DATA_DIR' ? dataDir : env[name]);
+  const tree = mapTexts(source, (text, path) => {
+    const { text: expanded, undefinedNames, malformed } = expandVariables(text, lookUp);
+    for (const name of undefinedNames) problems.push(undefinedVariable(name, path));
+    if (malformed) {
+      const fix = `Write \${NAME} or \${NAME:-default}; a plain "\${" is written "$\${".`;
+      problems.push({ code: 'E1005', path, sentence: `a "\${" has no variable name and "}" behind it`, fix });
+    }
+    return expanded;
+  });
+  return { tree: tree as RawTree, problems };
+}
+
+function undefinedVariable(name: string, path: RawPath): RuleProblem {
+  const sentence = `the variable ${name} is not set and has no default`;
+  return { code: 'E1005', path, sentence, fix: `Set ${name}, or write \${${name}:-default}.` };
+}
+
+/**
+ * Fills in what depends on the surroundings. The provider `anthropic` always exists, and a block of this name needs
+ * to say only what differs.
+ */
+function addDefaults(tree: RawTree, dataDir: string): void {
+  const path = ['storage', 'db_path'];
+  if (valueAt(tree, path) === undefined) setAt(tree, path, join(dataDir, 'throughline.db'));
+  const given = valueAt(tree, ['providers', 'anthropic']) ?? {};
+  if (!isMapping(given)) return;
+  given.format ??= 'anthropic';
+  if (given.format === 'anthropic') given.base_url ??= 'https://api.anthropic.com';
+  setAt(tree, ['providers', 'anthropic'], given);
+}
+
+interface FileFindings {
+  readonly databasePath: string;
+  readonly certificates: ReadonlyMap<string, string>;
+  readonly problems: readonly RuleProblem[];
+}
+
+interface FileSurroundings {
+  readonly dataDir: DataDirectoryPath;
+  /** Directory that relative paths of the file are relative to. */
+  readonly baseDir: string;
+  readonly env: Environment;
+}
+
+/** Looks at what the configuration points to on disk. */
+async function checkFiles(config: ReadConfig, around: FileSurroundings): Promise<FileFindings> {
+  const problems: RuleProblem[] = [];
+  const databasePath = resolve(around.baseDir, config.storage.db_path);
+  const directory = dirname(databasePath);
+  const isDefaultPlace = around.dataDir.isDefault && directory === around.dataDir.path;
+  if (!isDefaultPlace && !(await isDirectory(directory))) {
+    const sentence = `Database path ${databasePath} does not exist. Create directory first.`;
+    problems.push({
+      code: 'E1008',
+      path: ['storage', 'db_path'],
+      sentence,
+      fix: `mkdir -p ${JSON.stringify(directory)}`,
+    });
+  } else if (!around.dataDir.isDefault && !(await isDirectory(around.dataDir.path))) {
+    const sentence = `The data directory ${around.dataDir.path} does not exist. Create directory first.`;
+    problems.push({
+      code: 'E1009',
+      path: [],
+      sentence,
+      fix: `mkdir -m 700 -p ${JSON.stringify(around.dataDir.path)}`,
+    });
+  }
+  const certificates = new Map<string, string>();
+  for (const [name, { ca_file: caFile }] of Object.entries(config.providers)) {
+    if (caFile === undefined) continue;
+    const pem = await readFile(resolve(around.baseDir, caFile), 'utf8').catch(() => '');
+    if (/-----BEGIN CERTIFICATE-----/.test(pem)) certificates.set(name, pem);
+    else {
+      const sentence = `ca_file ${resolve(around.baseDir, caFile)} cannot be read or has no PEM certificate`;
+      problems.push({ code: 'E1003', path: ['providers', name, 'ca_file'], sentence });
+    }
+  }
+  return { databasePath, certificates, problems };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+}
+
+/** Gives each problem the place its value comes from. */
+function locator(file: YamlFile | undefined, variables: ReadonlyMap<string, string>) {
+  return ({ path, ...problem }: RuleProblem): ConfigProblem => {
+    const variable = variables.get(path.join('.'));
+    if (variable !== undefined)
+      return { ...problem, file: 'environment', sentence: `${variable}: ${problem.sentence}` };
+    if (!file || path.length === 0) return problem;
+    const what = problem.code === 'E1004' ? 'key' : 'value';
+    const place: FilePlace = file.locate(path, what);
+    return { ...problem, ...place };
+  };
+}
+
+function originFinder(file: YamlFile | undefined, variables: ReadonlyMap<string, string>) {
+  return (path: readonly string[]): Origin => {
+    const variable = variables.get(path.join('.'));
+    if (variable !== undefined) return `environment ${variable}`;
+    if (file && valueAt(file.tree, path) != null) return `${file.path}:${file.locate(path, 'key').line}`;
+    return 'default';
+  };
+}
+
+function listShown(shown: RawTree, originOf: (path: readonly string[]) => Origin): LoadedConfig['settings'] {
+  return [...flattened(shown)].map(([path, value]) => ({
+    key: path.join('.'),
+    value,
+    origin: originOf(path),
+  }));
+}
+
+function inFileOrder(problems: ConfigProblem[]): ConfigProblem[] {
+  return problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}

@@ -1,0 +1,53 @@
+import type { z } from 'zod';
+import type { RuleProblem } from './config-rules.ts';
+import { configSchema, type ReadConfig } from './config-schema.ts';
+import { keysAt } from './list-settings.ts';
+import { nearestName } from './nearest-name.ts';
+import { mapTexts, type RawTree, removeAt } from './raw-tree.ts';
+
+export interface ReadSettings {
+  readonly problems: readonly RuleProblem[];
+  /** Defaults stand where a value was wrong, so that the rules can go on looking. */
+  readonly config: ReadConfig;
+}
+
+/** Reads every key by its schema. */
+export function readSettings(tree: RawTree): ReadSettings {
+  const first = configSchema.safeParse(tree);
+  if (first.success) return { problems: [], config: first.data };
+  const problems = first.error.issues.flatMap(toProblems);
+  const remainder = mapTexts(tree, (text) => text) as RawTree;
+  for (const { path } of problems) removeAt(remainder, path);
+  const second = configSchema.safeParse(remainder);
+  return { problems, config: second.success ? second.data : configSchema.parse({}) };
+}
+
+function toProblems(issue: z.core.$ZodIssue): RuleProblem[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path));
+  const { path } = issue;
+  const fix: unknown = issue.code === 'custom' ? issue.params?.fix : undefined;
+  return [{ code: 'E1003', path, sentence: sentenceOf(issue), ...(typeof fix === 'string' ? { fix } : {}) }];
+}
+
+function sentenceOf({ code, path, message }: z.core.$ZodIssue): string {
+  const [top, name, section, key] = path.map(String);
+  if (top === 'providers' && section === 'circuit_breaker' && key === 'timeout') {
+    return `provider '${name}': invalid circuit_breaker.timeout ${message.replace('is not a duration: ', '')}: not a duration`;
+  }
+  if (top === 'providers' && section === 'format')
+    return `provider '${name}' has invalid format: it ${message}`;
+  const isStructure = code === 'invalid_type' ? 'must be a mapping of keys to values' : message;
+  return `${path.map(String).join('.')} ${isStructure}`;
+}
+
+function unknownKey(key: string, parent: readonly PropertyKey[]): RuleProblem {
+  const known = keysAt(parent) ?? [];
+  const guess = nearestName(key, known);
+  const where = parent.length === 0 ? '' : ` in ${parent.map(String).join('.')}`;
+  return {
+    code: 'E1004',
+    path: [...parent, key],
+    sentence: `unknown key "${key.slice(0, 80)}"${where}`,
+    fix: guess === undefined ? `Known keys here: ${known.join(', ')}.` : `Did you mean "${guess}"?`,
+  };
+}

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import {
+  type AccessConfig,
+  type CoreConfig,
+  type CoreProvider,
+  type CoreTimeouts,
+  coreConfigVersion,
+} from '#core-config';
+import { isFormat } from './config-rules.ts';
+import type { ReadConfig } from './config-schema.ts';
+import { isLoopback } from './network-readers.ts';
+import { readProviderAddress } from './provider-address.ts';
+import type { ReadProvider } from './provider-schema.ts';
+import type { DataConfig, ResolvedConfig, StoreConfig, SupervisorConfig } from './resolved-config.ts';
+
+/** What was found out beside the file's own values. */
+export interface Surroundings {
+  readonly dataDir: string;
+  readonly databasePath: string;
+  /** Token of the data directory; empty when there is none yet. */
+  readonly generatedToken: string;
+  /** PEM text by provider name. */
+  readonly certificates: ReadonlyMap<string, string>;
+  readonly shown: DataConfig['shown'];
+  /** True when the user, not a default, gave the key its value. */
+  isSet(key: string): boolean;
+}
+
+/** Makes the parts for each program out of a configuration that passed all checks. Pure. */
+export function resolveConfig(config: ReadConfig, around: Surroundings): ResolvedConfig {
+  const { dataDir } = around;
+  const core = coreConfig(config, around);
+  const store: StoreConfig = { engine: config.storage.engine, path: around.databasePath };
+  const journalDirectory = core.journal.directory;
+  const logLevel = config.log.level;
+  const { server, recorder } = config;
+  return {
+    dataDir,
+    core,
+    recorder: {
+      dataDir,
+      journalDirectory,
+      store,
+      replayAgeMsMax: recorder.replay_age,
+      replayBytesMax: recorder.replay_bytes,
+      logLevel,
+    },
+    data: {
+      dataDir,
+      journalDirectory,
+      store,
+      access: core.access,
+      ports: [...new Set([server.port, server.data_port])],
+      logLevel,
+      shown: around.shown,
+    },
+    supervisor: supervisorConfig(config, around),
+  };
+}
+
+function coreConfig(config: ReadConfig, around: Surroundings): CoreConfig {
+  const { server, journal } = config;
+  return {
+    version: coreConfigVersion,
+    dataDir: around.dataDir,
+    journal: {
+      directory: join(around.dataDir, 'journal'),
+      pendingBytesMax: journal.pending_bytes,
+      segmentBytesMax: journal.segment_bytes,
+      segmentAgeMsMax: journal.segment_age,
+      durability: journal.durability,
+      fsyncIntervalMs: journal.fsync_interval,
+      quotaBytes: journal.quota,
+      ballastBytes: journal.ballast,
+      bodyBytesMax: journal.body_bytes,
+    },
+    limits: {
+      headBytesMax: server.limits.head_bytes,
+      headerFieldsMax: server.limits.header_fields,
+      requestBytesMax: server.limits.body_bytes,
+      pipedRequestsMax: server.limits.piped_requests,
+    },
+    timeouts: coreTimeouts(server.timeouts, around),
+    access: accessConfig(config, around),
+    providers: Object.entries(config.providers).map(([name, provider]) =>
+      coreProvider(name, provider, around),
+    ),
+    defaultProvider: config.default_provider,
+    ...(server.front === 'builtin'
+      ? { dataAddress: { host: reachableHost(server.host), port: server.data_port } }
+      : {}),
+  };
+}
+
+function coreTimeouts(timeouts: ReadConfig['server']['timeouts'], around: Surroundings): CoreTimeouts {
+  const olderName = (older: number | undefined, key: string, current: number) =>
+    older === undefined || around.isSet(`server.timeouts.${key}`) ? current : older;
+  return {
+    clientHeadMs: timeouts.client_head,
+    clientBodyIdleMs: olderName(timeouts.read, 'client_body_idle', timeouts.client_body_idle),
+    keepAliveMs: olderName(timeouts.idle, 'keep_alive', timeouts.keep_alive),
+    upstreamConnectMs: timeouts.upstream_connect,
+    upstreamFirstByteMs: timeouts.upstream_first_byte,
+    upstreamIdleMs: timeouts.upstream_idle,
+    drainMs: timeouts.drain,
+  };
+}
+
+function accessConfig({ server }: ReadConfig, around: Surroundings): AccessConfig {
+  return {
+    allowedHosts: server.allowed_hosts,
+    allowedOrigins: server.cors_origins,
+    tokenRequired: server.host.some((host) => !isLoopback(host)),
+    token: server.token ?? around.generatedToken,
+    checkPeerUser: server.check_peer_user,
+  };
+}
+
+function coreProvider(name: string, provider: ReadProvider, around: Surroundings): CoreProvider {
+  const reading = readProviderAddress(provider.base_url ?? '', { allowHttp: provider.allow_http });
+  if ('wrong' in reading || !isFormat(provider.format))
+    throw new Error(`provider ${name} was resolved without a check`);
+  const ca = around.certificates.get(name);
+  return {
+    name,
+    format: provider.format,
+    ...reading.value,
+    ...(provider.api_key === undefined ? {} : { apiKey: provider.api_key }),
+    ...(provider.version === undefined ? {} : { anthropicVersion: provider.version }),
+    ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+function supervisorConfig({ server, core, log }: ReadConfig, around: Surroundings): SupervisorConfig {
+  const ports = [
+    ...(server.front === 'builtin' ? [['front', server.port] as const] : []),
+    ['core', server.core_port] as const,
+    ['data', server.data_port] as const,
+  ];
+  return {
+    dataDir: around.dataDir,
+    listeners: ports.flatMap(([purpose, port]) => server.host.map((host) => ({ purpose, host, port }))),
+    drainMs: server.timeouts.drain,
+    coreWorkers: core.workers,
+    logLevel: log.level,
+  };
+}
+
+/** Where this machine itself reaches a service that listens on these addresses. */
+function reachableHost(hosts: readonly string[]): string {
+  const host = hosts[0] ?? '127.0.0.1';
+  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+}
