@@ -1,0 +1,48 @@
+import { connect, type Socket } from 'node:net';
+import { readLines } from './lines.ts';
+import type { RunState } from './run-state.ts';
+
+const answerWithinMs = 5_000;
+const answerBytesMax = 256 * 1024;
+
+/** Asks a supervisor how it is. Rejects when it does not answer. */
+export async function askStatus(controlSocket: string): Promise<RunState> {
+  const { answer, socket } = await ask(controlSocket, { command: 'status' });
+  socket.destroy();
+  return answer as RunState;
+}
+
+/**
+ * Tells a supervisor to stop and resolves when it has closed its control socket, which is the last thing it
+ * does. Rejects when it does not answer.
+ * @param options.now cut open exchanges instead of waiting for them
+ */
+export async function askStop(controlSocket: string, options: { readonly now: boolean }): Promise<void> {
+  const { socket } = await ask(controlSocket, { command: 'stop', now: options.now });
+  if (socket.closed) return;
+  await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+}
+
+function ask(controlSocket: string, request: unknown): Promise<{ answer: unknown; socket: Socket }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(controlSocket);
+    const timer = setTimeout(
+      () => socket.destroy(new Error('the supervisor does not answer')),
+      answerWithinMs,
+    );
+    socket.on('error', reject);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      reject(new Error('the supervisor closed the connection without an answer'));
+    });
+    readLines(socket, answerBytesMax, (line) => {
+      clearTimeout(timer);
+      try {
+        resolve({ answer: JSON.parse(line), socket });
+      } catch (error) {
+        reject(error as Error);
+      }
+    });
+    socket.write(`${JSON.stringify(request)}\n`);
+  });
+}

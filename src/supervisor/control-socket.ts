@@ -1,0 +1,93 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { readLines } from './lines.ts';
+
+/** `sun_path` of Linux holds 108 bytes, of macOS 104, with the final zero. */
+const socketPathBytesMax = 103;
+const connectionsMax = 16;
+const requestBytesMax = 4096;
+const idleMs = 10_000;
+
+export interface ControlHandlers {
+  /** Answered at once. */
+  status(): unknown;
+  /** Begins a stop; the connection stays open until the supervisor is gone. `now` cuts open exchanges. */
+  stop(now: boolean): unknown;
+}
+
+export interface ControlSocket {
+  readonly path: string;
+  close(): void;
+}
+
+/**
+ * Answers `{"command":"status"}` and `{"command":"stop","now":false}`, one JSON object a line, to this user's
+ * processes only (socket mode 0600 in a directory of mode 0700). A path too long for a Unix socket is replaced by
+ * one in a private directory under the system's temporary directory; `path` says which one it became.
+ */
+export async function openControlSocket(
+  wantedPath: string,
+  handlers: ControlHandlers,
+): Promise<ControlSocket> {
+  const path =
+    Buffer.byteLength(wantedPath) <= socketPathBytesMax
+      ? wantedPath
+      : join(mkdtempSync(join(tmpdir(), 'throughline-')), 'control.sock');
+  // The caller holds the lock of this supervisor, so whatever is there belongs to a dead one.
+  rmSync(path, { force: true });
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.on('close', () => connections.delete(socket));
+    serve(socket, handlers);
+  });
+  server.maxConnections = connectionsMax;
+  await listenAt(server, path);
+  return {
+    path,
+    close() {
+      server.close();
+      for (const socket of connections) socket.destroy();
+      rmSync(path, { force: true });
+      if (path !== wantedPath) rmSync(dirname(path), { recursive: true, force: true });
+    },
+  };
+}
+
+async function listenAt(server: Server, path: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o600);
+}
+
+function serve(socket: Socket, handlers: ControlHandlers): void {
+  socket.setTimeout(idleMs, () => socket.destroy());
+  socket.on('error', () => socket.destroy());
+  readLines(socket, requestBytesMax, (line) => {
+    if (!socket.writable) return;
+    socket.write(`${JSON.stringify(answer(line, socket, handlers))}\n`);
+  });
+}
+
+function answer(line: string, socket: Socket, handlers: ControlHandlers): unknown {
+  const request = parse(line);
+  if (request?.command === 'status') return handlers.status();
+  if (request?.command === 'stop') {
+    socket.setTimeout(0);
+    return handlers.stop(request.now === true);
+  }
+  return { v: 1, error: 'unknown command: this supervisor understands status and stop' };
+}
+
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { FromService, StartOrder, ToService } from '#generation';
+import { readLines } from './lines.ts';
+
+const lineBytesMax = 64 * 1024;
+
+export interface ProgramEvents {
+  report(message: FromService): void;
+  line(text: string): void;
+  /** Once, after everything else. */
+  exited(cause: string): void;
+}
+
+/** One running process of a service. */
+export interface RunningProgram {
+  readonly pid: number | undefined;
+  /** Never throws; a process that is gone hears nothing. */
+  send(message: ToService): void;
+  kill(): void;
+}
+
+/**
+ * Starts a program with this Node, gives it the descriptors from fd 4 on (3 is the IPC channel; below are the
+ * standard streams, which libuv would switch to blocking for every process that shares the socket) and sends
+ * the start order. The process gets a group of its own: Ctrl+C reaches the supervisor alone, which then drains
+ * the services in the right order.
+ */
+export function startProgram(
+  program: string,
+  options: {
+    readonly order: Omit<StartOrder, 'listeners'>;
+    readonly listeners: readonly { purpose: string; host: string; port: number; fd: number }[];
+  },
+  events: ProgramEvents,
+): RunningProgram {
+  const fds = options.listeners.map((listener) => listener.fd);
+  const child = spawn(process.execPath, [program], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...fds],
+    detached: true,
+  });
+  const listeners = options.listeners.map(({ purpose, host, port }, index) => ({
+    purpose,
+    host,
+    port,
+    fd: 4 + index,
+  }));
+  watch(child, events);
+  const send = (message: ToService) => {
+    if (child.connected) child.send(message, () => {});
+  };
+  send({ type: 'start', order: { ...options.order, listeners } });
+  return {
+    pid: child.pid,
+    send,
+    kill: () => {
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+function watch(child: ChildProcess, events: ProgramEvents): void {
+  let isOver = false;
+  const finish = (cause: string) => {
+    if (isOver) return;
+    isOver = true;
+    events.exited(cause);
+  };
+  if (child.stdout !== null) readLines(child.stdout, lineBytesMax, events.line);
+  if (child.stderr !== null) readLines(child.stderr, lineBytesMax, events.line);
+  child.on('message', (message) => {
+    if (isReport(message)) events.report(message);
+  });
+  child.on('error', (error) => {
+    // Without a pid it never started, and no exit will follow.
+    if (child.pid === undefined) finish(`could not be started: ${error.message}`);
+  });
+  child.on('exit', (code, signal) => finish(signal === null ? `exit code ${code}` : `signal ${signal}`));
+}
+
+function isReport(message: unknown): message is FromService {
+  if (typeof message !== 'object' || message === null) return false;
+  const { type, addresses, sentence, openExchanges } = message as Record<string, unknown>;
+  if (type === 'ready') return Array.isArray(addresses);
+  if (type === 'failed') return typeof sentence === 'string';
+  return type === 'draining' && typeof openExchanges === 'number';
+}

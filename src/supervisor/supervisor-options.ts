@@ -1,0 +1,44 @@
+import type { ListeningAddress, StartOrder } from '#generation';
+
+export type ServiceName = StartOrder['service'];
+
+/** What to supervise. Programs are paths, never imports: a broken service cannot break its supervisor. */
+export interface SupervisorOptions {
+  readonly config: SupervisorSettings;
+  readonly services: readonly ServicePlan[];
+  readonly version: string;
+  /** True writes log lines for people, false passes JSON lines on. */
+  readonly prettyLog: boolean;
+}
+
+/** The part of the configuration that a supervisor needs. */
+export interface SupervisorSettings {
+  /** Absolute; exists. Locks, state and the control socket live in `run/` below it. */
+  readonly dataDir: string;
+  readonly listeners: readonly ListeningAddress[];
+  /** How long a stop waits for proxy-core to finish its streams; 0 = until they end. */
+  readonly drainMs: number;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface ServicePlan {
+  readonly service: ServiceName;
+  /** Absolute path of the program. */
+  readonly program: string;
+  /** Which listeners it inherits. */
+  readonly purposes: readonly string[];
+  /** The service's configuration, once the ports are known. */
+  readonly order: (bound: readonly ListeningAddress[]) => unknown;
+}
+
+export type SupervisorErrorCode = 'address-taken' | 'address-unusable' | 'already-running';
+
+/** Why a supervisor did not start; the message names cause and cure. */
+export class SupervisorError extends Error {
+  readonly code: SupervisorErrorCode;
+  constructor(code: SupervisorErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SupervisorError';
+    this.code = code;
+  }
+}
