@@ -11,6 +11,7 @@ export {
 } from './agent-traffic.ts';
 export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
 export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
+export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './direct-and-through.ts';
 export {
   type AnswerScript,
   type ConnectionEnd,
@@ -36,6 +37,7 @@ export {
   type RawRequest,
   requestBytes,
 } from './raw-client.ts';
+export { listStored, type ReadRequest, readBack, readBody } from './read-back.ts';
 export { type AnswerPiece, drip, type ScriptedAnswer, slices } from './scripted-answer.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { makeTempDir, makeTempHome, type TempDir, type TempHome } from './temp-home.ts';
