@@ -57,17 +57,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const locate = locator(file, variables);
   addDefaults(expanded.tree, dataDir.path);
   const read = readSettings(expanded.tree);
-  const places = new Set(read.problems.map(({ path }) => path.join('.')));
-  const rules = checkRules(read.config).filter(({ path }) => !places.has(path.join('.')));
+  const rules = checkRules(read.config);
   const files = await checkFiles(read.config, {
     dataDir,
     baseDir: dirname(file?.path ?? dataDir.path),
-    env: options.env,
   });
-  const all = [...expanded.problems, ...read.problems, ...rules, ...files.problems].map((problem) =>
-    locate(problem),
-  );
-  const problems = all.filter(({ code }) => !code.startsWith('W'));
+  const all = [...expanded.problems, ...read.problems, ...rules, ...files.problems];
+  const located = onePerPlace(all).map((problem) => locate(problem));
+  const problems = located.filter(({ code }) => !code.startsWith('W'));
   if (problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
 
   const shown = shownConfig(expanded.tree);
@@ -86,7 +83,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     settings,
     origins: Object.fromEntries(settings.map(({ key, origin }) => [key, origin])),
     ...(file ? { file: file.path } : {}),
-    warnings: all,
+    warnings: located,
   };
 }
 
@@ -139,7 +136,6 @@ interface FileSurroundings {
   readonly dataDir: DataDirectoryPath;
   /** Directory that relative paths of the file are relative to. */
   readonly baseDir: string;
-  readonly env: Environment;
 }
 
 /** Looks at what the configuration points to on disk. */
@@ -213,6 +209,16 @@ function listShown(shown: RawTree, originOf: (path: readonly string[]) => Origin
     value,
     origin: originOf(path),
   }));
+}
+
+/** The first problem of a place is the cause of the others. */
+function onePerPlace(problems: readonly RuleProblem[]): readonly RuleProblem[] {
+  const first = new Map<string, RuleProblem>();
+  for (const problem of problems) {
+    const place = JSON.stringify(problem.path);
+    if (!first.has(place)) first.set(place, problem);
+  }
+  return [...first.values()];
 }
 
 function inFileOrder(problems: ConfigProblem[]): ConfigProblem[] {

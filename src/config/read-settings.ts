@@ -3,7 +3,7 @@ import type { RuleProblem } from './config-rules.ts';
 import { configSchema, type ReadConfig } from './config-schema.ts';
 import { keysAt } from './list-settings.ts';
 import { nearestName } from './nearest-name.ts';
-import { mapTexts, type RawTree, removeAt } from './raw-tree.ts';
+import { isMapping, mapTexts, type RawTree, removeAt } from './raw-tree.ts';
 
 export interface ReadSettings {
   readonly problems: readonly RuleProblem[];
@@ -14,12 +14,21 @@ export interface ReadSettings {
 /** Reads every key by its schema. */
 export function readSettings(tree: RawTree): ReadSettings {
   const first = configSchema.safeParse(tree);
-  if (first.success) return { problems: [], config: first.data };
-  const problems = first.error.issues.flatMap(toProblems);
+  const problems = [...poisonedKeys(tree), ...(first.error?.issues.flatMap(toProblems) ?? [])];
+  if (first.success) return { problems, config: first.data };
   const remainder = mapTexts(tree, (text) => text) as RawTree;
   for (const { path } of problems) removeAt(remainder, path);
   const second = configSchema.safeParse(remainder);
   return { problems, config: second.success ? second.data : configSchema.parse({}) };
+}
+
+/** `__proto__` is a name that objects treat specially, and the schema library passes over it in silence. */
+function* poisonedKeys(value: unknown, path: readonly PropertyKey[] = []): Generator<RuleProblem> {
+  if (!isMapping(value)) return;
+  for (const [key, child] of Object.entries(value)) {
+    if (key === '__proto__') yield unknownKey(key, path);
+    yield* poisonedKeys(child, [...path, key]);
+  }
 }
 
 function toProblems(issue: z.core.$ZodIssue): RuleProblem[] {
@@ -44,10 +53,11 @@ function unknownKey(key: string, parent: readonly PropertyKey[]): RuleProblem {
   const known = keysAt(parent) ?? [];
   const guess = nearestName(key, known);
   const where = parent.length === 0 ? '' : ` in ${parent.map(String).join('.')}`;
+  const list = known.length === 0 ? {} : { fix: `Known keys here: ${known.join(', ')}.` };
   return {
     code: 'E1004',
     path: [...parent, key],
     sentence: `unknown key "${key.slice(0, 80)}"${where}`,
-    fix: guess === undefined ? `Known keys here: ${known.join(', ')}.` : `Did you mean "${guess}"?`,
+    ...(guess === undefined ? list : { fix: `Did you mean "${guess}"?` }),
   };
 }

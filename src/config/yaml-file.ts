@@ -125,5 +125,5 @@ function withoutSecret(line: string): string {
   const tabless = line.replaceAll('\t', ' ');
   return tabless
     .replace(/((?:key|token|secret|password)["']?\s*:\s*)\S.*$/i, '$1…')
-    .replace(/:\/\/[^\s/@]*@/g, '://…@');
+    .replace(/:\/\/[^\s/@]*@/g, (login) => `://${'*'.repeat(login.length - 4)}@`);
 }
