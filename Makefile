@@ -1,0 +1,47 @@
+# Thin on purpose: every target calls a script that also runs without make.
+SHELL := /bin/sh
+WITH_NODE := PATH="$$(scripts/toolchain):$$PATH"
+CONFIG := $(if $(wildcard config.yaml),--config ./config.yaml,)
+
+.DEFAULT_GOAL := help
+.PHONY: help dev deps build build-core build-data test check bench clean db-reset
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+dev: deps config.yaml ## Start everything from this checkout, with ./config.yaml
+	@exec bin/throughline up --config ./config.yaml
+
+config.yaml:
+	cp config.example.yaml config.yaml
+
+deps: node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package.json package-lock.json
+	$(WITH_NODE) npm ci
+	@touch $@
+
+build: deps ## Build all services and the command line into dist/
+	@$(WITH_NODE) node scripts/build.ts
+
+build-core: deps ## Build proxy-core only: one file, no packages
+	@$(WITH_NODE) node scripts/build.ts core
+
+build-data: deps ## Build proxy-data only
+	@$(WITH_NODE) node scripts/build.ts data
+
+test: deps ## Type check, lint, dead code and all tests
+	@$(WITH_NODE) node scripts/test.ts
+
+check: deps ## Type check, lint and dead code, without the tests
+	@$(WITH_NODE) npm run --silent check
+
+bench: deps ## Measure against nginx; see bench/README.md
+	@scripts/toolchain packages nginx wrk
+	@$(WITH_NODE) node bench/all.ts
+
+clean: ## Remove what was built; keeps config.yaml and data
+	rm -rf dist coverage
+
+db-reset: deps ## Delete the database (asks, unless FORCE=1; refuses while services run)
+	@FORCE=$(FORCE) bin/throughline $(CONFIG) db reset

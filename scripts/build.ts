@@ -1,0 +1,56 @@
+/**
+ * Builds what an installed package runs: `node scripts/build.ts [core|recorder|data|cli …]`, everything by default.
+ * `dist/core.js` is one file without packages; the others keep their packages outside and may share chunks of their
+ * own directory. Services lie beside the command line, where it looks for them.
+ */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'rolldown';
+
+const root = join(import.meta.dirname, '..');
+const sources: Readonly<Record<string, string>> = {
+  core: 'src/core/main.ts',
+  recorder: 'src/recorder/main.ts',
+  data: 'src/data/main.ts',
+  cli: 'src/cli/main.ts',
+};
+
+const started = performance.now();
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !Object.hasOwn(sources, name));
+if (unknown !== undefined) {
+  console.error(`build: there is no program "${unknown}"; choose from ${Object.keys(sources).join(', ')}`);
+  process.exit(2);
+}
+if (asked.length === 0) await rm(join(root, 'dist'), { recursive: true, force: true });
+const version = await packageVersion();
+await Promise.all((asked.length === 0 ? Object.keys(sources) : asked).map(buildProgram));
+console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+
+async function buildProgram(name: string): Promise<void> {
+  const { output } = await build({
+    cwd: root,
+    input: { [name]: join(root, sources[name]!) },
+    platform: 'node',
+    // Bare names are packages; `#names`, relative and absolute paths are ours.
+    external: name === 'core' ? [/^node:/] : [/^node:/, /^(?!#|\.|\/)[\w@]/],
+    transform: { define: { 'process.env.THROUGHLINE_VERSION': JSON.stringify(version) } },
+    output: {
+      dir: join(root, 'dist'),
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: `${name}/[name]-[hash].js`,
+      codeSplitting: name === 'cli',
+      sourcemap: false,
+    },
+  });
+  for (const file of output) {
+    const kilobytes = file.type === 'chunk' ? (file.code.length / 1024).toFixed(0) : '?';
+    console.log(`  dist/${file.fileName}  ${kilobytes} kB`);
+  }
+}
+
+async function packageVersion(): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+  return manifest.version;
+}
