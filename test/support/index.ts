@@ -38,6 +38,7 @@ export {
   requestBytes,
 } from './raw-client.ts';
 export { listStored, type ReadRequest, readBack, readBody } from './read-back.ts';
+export { type RecordedExchange, type Recording, recordings } from './recorded-exchanges.ts';
 export { type AnswerPiece, drip, type ScriptedAnswer, slices } from './scripted-answer.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { makeTempDir, makeTempHome, type TempDir, type TempHome } from './temp-home.ts';

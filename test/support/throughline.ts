@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
 import { makeTempHome, type TempHome } from './temp-home.ts';
@@ -56,7 +56,7 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];
   const stop = async (): Promise<void> => {
-    const pids = Object.values(servicePids(readState(home.dataDir)));
+    const pids = Object.values(servicePids(readState(home.dataDir, supervisor.pid)));
     await endProcess(supervisor, 15_000);
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     if (options.home === undefined) home.remove();
@@ -78,10 +78,10 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
       home,
       token: readFileSync(join(home.dataDir, 'token'), 'utf8').trim(),
       supervisor,
-      pids: () => servicePids(readState(home.dataDir)),
+      pids: () => servicePids(readState(home.dataDir, supervisor.pid)),
       logs: supervisor.stderr,
       kill: (service) => {
-        const pid = servicePids(readState(home.dataDir))[service];
+        const pid = servicePids(readState(home.dataDir, supervisor.pid))[service];
         if (pid === undefined) throw new Error(`${service} is not running`);
         process.kill(pid, 'SIGKILL');
         return pid;
@@ -105,6 +105,7 @@ function defaultConfig(options: ThroughlineOptions): Record<string, unknown> {
 
 /** What the supervisor writes to `run/state.json`, as far as tests need it. */
 interface SupervisorState {
+  readonly pid: number;
   readonly services: readonly {
     readonly service: ServiceName;
     readonly state: string;
@@ -113,9 +114,14 @@ interface SupervisorState {
   readonly addresses: readonly { readonly purpose: string; readonly host: string; readonly port: number }[];
 }
 
-function readState(dataDir: string): SupervisorState | undefined {
+/** The state that this supervisor wrote last: `state.json`, or one named for the services it runs. */
+function readState(dataDir: string, supervisorPid: number): SupervisorState | undefined {
   try {
-    return JSON.parse(readFileSync(join(dataDir, 'run', 'state.json'), 'utf8')) as SupervisorState;
+    const run = join(dataDir, 'run');
+    return readdirSync(run)
+      .filter((name) => /^state.*\.json$/.test(name))
+      .map((name) => JSON.parse(readFileSync(join(run, name), 'utf8')) as SupervisorState)
+      .find((state) => state.pid === supervisorPid);
   } catch {
     return undefined;
   }
@@ -127,7 +133,7 @@ function readyState(
   wanted: readonly ServiceName[],
 ): SupervisorState | 'gone' | undefined {
   if (supervisor.exit() !== undefined) return 'gone';
-  const state = readState(dataDir);
+  const state = readState(dataDir, supervisor.pid);
   const isReady = (name: ServiceName): boolean =>
     state?.services.some(({ service, state: phase }) => service === name && phase === 'ready') ?? false;
   return wanted.every(isReady) ? state : undefined;
