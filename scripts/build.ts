@@ -3,7 +3,7 @@
  * `dist/core.js` is one file without packages; the others keep their packages outside and may share chunks of their
  * own directory. Services lie beside the command line, where it looks for them.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'rolldown';
 
@@ -23,7 +23,6 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 if (asked.length === 0) await rm(join(root, 'dist'), { recursive: true, force: true });
-const version = await packageVersion();
 await Promise.all((asked.length === 0 ? Object.keys(sources) : asked).map(buildProgram));
 console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 
@@ -34,7 +33,6 @@ async function buildProgram(name: string): Promise<void> {
     platform: 'node',
     // Bare names are packages; `#names`, relative and absolute paths are ours.
     external: name === 'core' ? [/^node:/] : [/^node:/, /^(?!#|\.|\/)[\w@]/],
-    transform: { define: { 'process.env.THROUGHLINE_VERSION': JSON.stringify(version) } },
     output: {
       dir: join(root, 'dist'),
       format: 'esm',
@@ -48,9 +46,4 @@ async function buildProgram(name: string): Promise<void> {
     const kilobytes = file.type === 'chunk' ? (file.code.length / 1024).toFixed(0) : '?';
     console.log(`  dist/${file.fileName}  ${kilobytes} kB`);
   }
-}
-
-async function packageVersion(): Promise<string> {
-  const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-  return manifest.version;
 }

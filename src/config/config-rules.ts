@@ -178,12 +178,32 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
       'server.timeouts.write has no effect: answers have no time limit',
     );
   }
+  for (const path of notApplied(config)) {
+    yield notice(
+      path,
+      `${path.map(String).join('.')} is checked and kept, but this version does not act on it`,
+    );
+  }
   for (const [name, provider] of Object.entries(config.providers)) {
     if (!provider.api_key?.startsWith('sk-ant-') || provider.format === 'anthropic') continue;
     yield notice(
       ['providers', name, 'api_key'],
       `provider '${name}' is not Anthropic but gets a key that looks like Anthropic's`,
     );
+  }
+}
+
+/** Keys that somebody set and that nothing reads so far: better said than discovered. */
+function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
+  if (config.core.workers > 1) yield ['core', 'workers'];
+  if (config.subagents.enable) yield ['subagents', 'enable'];
+  for (const key of ['tasks', 'provider_profiles'] as const) {
+    if (Object.keys(config.routing[key]).length > 0) yield ['routing', key];
+  }
+  for (const [name, provider] of Object.entries(config.providers)) {
+    if (provider.max_retries > 0) yield ['providers', name, 'max_retries'];
+    if (provider.fallback_provider !== undefined) yield ['providers', name, 'fallback_provider'];
+    if (provider.circuit_breaker.enabled) yield ['providers', name, 'circuit_breaker', 'enabled'];
   }
 }
 

@@ -155,7 +155,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       workers: setting(wholeNumber(1, 16), {
         default: 1,
-        meaning: 'proxy-core processes that share the work.',
+        meaning: 'proxy-core processes that share the work. One for now.',
       }),
     })
     .prefault({}),

@@ -28,12 +28,17 @@ export const providerSchema = z.strictObject({
   max_retries: setting(wholeNumber(0, 10), {
     default: 0,
     env: ['ANTHROPIC_MAX_RETRIES'],
-    meaning: 'Tries after the first; 0 means none. Clients retry by themselves.',
+    meaning: 'Tries after the first; 0 means none. Clients retry by themselves. Not applied yet.',
   }),
-  fallback_provider: optionalSetting(text, { meaning: 'Provider that takes over when this one fails.' }),
+  fallback_provider: optionalSetting(text, {
+    meaning: 'Provider that takes over when this one fails. Not applied yet.',
+  }),
   circuit_breaker: z
     .strictObject({
-      enabled: setting(flag, { default: false, meaning: 'Stop asking a provider that keeps failing.' }),
+      enabled: setting(flag, {
+        default: false,
+        meaning: 'Stop asking a provider that keeps failing. Not applied yet.',
+      }),
       max_failures: setting(wholeNumber(1, 1000), {
         default: 5,
         meaning: 'Failures in a row that open the breaker.',

@@ -7,19 +7,22 @@ const grade = wholeNumber(1, 10);
 
 /** Which model answers for which subagent. */
 export const subagentsSchema = z.strictObject({
-  enable: setting(flag, { default: false, meaning: 'Send the subagents below to other models.' }),
+  enable: setting(flag, {
+    default: false,
+    meaning: 'Send the subagents below to other models. Not applied yet.',
+  }),
   mappings: z
     .record(z.string(), optionalSetting(text, { meaning: '`provider:model` for the subagent of this name.' }))
     .prefault({}),
 });
 
-/** Preferences among providers: checked, shown and kept, but no rule reads them yet. */
+/** Preferences among providers: checked, shown and kept, but not applied yet. */
 export const routingSchema = z.strictObject({
   preferences: z
     .strictObject({
       default: setting(preference, {
         default: 'balanced',
-        meaning: 'What matters when several providers could answer.',
+        meaning: 'What matters when several providers could answer. Not applied yet.',
       }),
     })
     .prefault({}),
