@@ -1,0 +1,167 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { installation } from './installation.ts';
+
+/** Options that every command understands. */
+export interface GlobalOptions {
+  readonly config?: string;
+}
+
+/** The table of commands. Each one is loaded when it is used, so that `--version` stays quick. */
+export function createProgram(): Command {
+  const program = new Command('throughline')
+    .description(
+      'A local proxy for coding agents: forwards every request unchanged and keeps a byte-exact record.',
+    )
+    .version(installation().version, '-V, --version', 'print the version')
+    .option(
+      '--config <file>',
+      'configuration file; default: $THROUGHLINE_CONFIG, then the user configuration directory',
+    )
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .addHelpText(
+      'before',
+      'Examples:\n  throughline up          start, then: export ANTHROPIC_BASE_URL=http://127.0.0.1:3000\n  throughline tail        watch requests as they end\n',
+    )
+    .showSuggestionAfterError()
+    .exitOverride();
+  addServiceCommands(program);
+  addReadingCommands(program);
+  addConfigCommands(program);
+  addDatabaseCommands(program);
+  return program;
+}
+
+function addServiceCommands(program: Command): void {
+  const services = [
+    ['up', 'run proxy-core, the recorder and proxy-data; the default without a command'],
+    ['core', 'run proxy-core alone'],
+    ['record', 'run the recorder alone'],
+    ['data', 'run proxy-data alone'],
+  ] as const;
+  for (const [name, description] of services) {
+    program
+      .command(name)
+      .description(description)
+      .action(async (_options, command: Command) => {
+        const { up } = await import('./up.ts');
+        await up(name, command.optsWithGlobals());
+      });
+  }
+  program
+    .command('status')
+    .description('say what is running and how it is')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { status } = await import('./status.ts');
+      await status(command.optsWithGlobals());
+    });
+  program
+    .command('stop')
+    .description('end what is running: open requests finish first')
+    .option('--now', 'cut open requests')
+    .action(async (_options, command: Command) => {
+      const { stop } = await import('./stop.ts');
+      await stop(command.optsWithGlobals());
+    });
+}
+
+function addReadingCommands(program: Command): void {
+  program
+    .command('tail')
+    .description('print one line for each request as it ends, beginning with the last ones')
+    .addOption(
+      new Option('-n, --lines <count>', 'how many earlier requests').argParser(lineCount).default(10),
+    )
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { tail } = await import('./tail.ts');
+      await tail(command.optsWithGlobals());
+    });
+  program
+    .command('show')
+    .description('show one request')
+    .argument('<id>', 'id of the request, or its beginning or end')
+    .addOption(new Option('--json', 'print JSON').conflicts('body'))
+    .addOption(
+      new Option('--body <side>', 'print the exact bytes of one body').choices(['request', 'response']),
+    )
+    .action(async (id: string, _options, command: Command) => {
+      const { show } = await import('./show.ts');
+      await show(id, command.optsWithGlobals());
+    });
+}
+
+function addConfigCommands(program: Command): void {
+  const config = program.command('config').description('look at the configuration');
+  config
+    .command('show', { isDefault: true })
+    .description('print every key with its value; secrets are left out')
+    .option('--origin', 'also say where each value comes from')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { showConfig } = await import('./config.ts');
+      await showConfig(command.optsWithGlobals());
+    });
+  config
+    .command('path')
+    .description('print which file is read')
+    .action(async (_options, command: Command) => {
+      const { printConfigPath } = await import('./config.ts');
+      await printConfigPath(command.optsWithGlobals());
+    });
+  config
+    .command('validate')
+    .description('check the configuration; exit code 5 when it is not valid')
+    .action(async (_options, command: Command) => {
+      const { validateConfig } = await import('./config.ts');
+      await validateConfig(command.optsWithGlobals());
+    });
+}
+
+function addDatabaseCommands(program: Command): void {
+  const database = program.command('db').description('look after the database');
+  database
+    .command('info', { isDefault: true })
+    .description('print where it is, how large it is and what it holds')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { databaseInfo } = await import('./db-info.ts');
+      await databaseInfo(command.optsWithGlobals());
+    });
+  database
+    .command('verify')
+    .description('compute every checksum again; exit code 1 when something is damaged')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { verifyDatabase } = await import('./db-verify.ts');
+      await verifyDatabase(command.optsWithGlobals());
+    });
+  database
+    .command('backup')
+    .description('write a consistent copy while everything runs')
+    .argument('<file>', 'where to; must not exist')
+    .action(async (file: string, _options, command: Command) => {
+      const { backupDatabase } = await import('./db-backup.ts');
+      await backupDatabase(file, command.optsWithGlobals());
+    });
+  database
+    .command('reset')
+    .description('delete the database and the journal; refused while a service runs')
+    .option('--yes', 'do not ask; the environment variable FORCE=1 means the same')
+    .action(async (_options, command: Command) => {
+      const { resetDatabase } = await import('./db-reset.ts');
+      await resetDatabase(command.optsWithGlobals());
+    });
+}
+
+function jsonOption(): Option {
+  return new Option('--json', 'print JSON');
+}
+
+function lineCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count > 1000)
+    throw new InvalidArgumentError('It must be a whole number from 0 to 1000.');
+  return count;
+}

@@ -1,0 +1,44 @@
+import type { ResolvedConfig } from '#config';
+import type { ListeningAddress } from '#generation';
+import type { ServicePlan } from '#supervisor';
+import { installation } from './installation.ts';
+
+/** proxy-core serves the front when there is one, and pipes to the address that proxy-data really has. */
+export function corePlan(config: ResolvedConfig): ServicePlan {
+  return {
+    service: 'core',
+    program: installation().programs.core,
+    purposes: ['front', 'core'],
+    order: (bound) => {
+      const data = bound.find((address) => address.purpose === 'data');
+      if (config.core.dataAddress === undefined || data === undefined) return config.core;
+      return { ...config.core, dataAddress: { host: data.host, port: data.port } };
+    },
+  };
+}
+
+export function recorderPlan(config: ResolvedConfig): ServicePlan {
+  return {
+    service: 'recorder',
+    program: installation().programs.recorder,
+    purposes: [],
+    order: () => config.recorder,
+  };
+}
+
+/** proxy-data accepts a `Host` with its own port and with the port of the front. */
+export function dataPlan(config: ResolvedConfig): ServicePlan {
+  return {
+    service: 'data',
+    program: installation().programs.data,
+    purposes: ['data'],
+    order: (bound) => ({ ...config.data, ports: portsOf(config, bound) }),
+  };
+}
+
+function portsOf(config: ResolvedConfig, bound: readonly ListeningAddress[]): number[] {
+  const reaching = bound
+    .filter(({ purpose }) => purpose === 'front' || purpose === 'data')
+    .map(({ port }) => port);
+  return [...new Set([...config.data.ports, ...reaching])].filter((port) => port > 0);
+}

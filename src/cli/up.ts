@@ -1,0 +1,53 @@
+import { ensureDataDir, formatConfigProblem, type ResolvedConfig } from '#config';
+import { prepareProcess } from '#generation';
+import { runSupervisor, type ServiceName, type ServicePlan, SupervisorError } from '#supervisor';
+import { bannerLines } from './banner.ts';
+import { CliError, exitCodes } from './cli-error.ts';
+import { installation } from './installation.ts';
+import { note, print } from './output.ts';
+import type { GlobalOptions } from './program.ts';
+import { readConfig } from './read-config.ts';
+import { corePlan, dataPlan, recorderPlan } from './service-plans.ts';
+
+const servicesOf = {
+  up: ['core', 'recorder', 'data'],
+  core: ['core'],
+  record: ['recorder'],
+  data: ['data'],
+} as const satisfies Record<string, readonly ServiceName[]>;
+
+/** Runs the services in the foreground until a signal, or `throughline stop`, ends them. */
+export async function up(command: keyof typeof servicesOf, options: GlobalOptions): Promise<void> {
+  prepareProcess();
+  const loaded = await readConfig(options);
+  for (const warning of loaded.warnings) note(formatConfigProblem(warning));
+  const config = await prepared(loaded.config);
+  const { version } = installation();
+  const supervisor = await runSupervisor({
+    config: config.supervisor,
+    services: servicesOf[command].map((service) => planOf(service, config)),
+    version,
+    prettyLog: process.stderr.isTTY === true,
+  }).catch(asCliError);
+  const state = await Promise.race([supervisor.settled, supervisor.finished]);
+  if (typeof state !== 'number') for (const line of bannerLines(state, { config, version })) print(line);
+  // Nothing may keep the process alive after everything it supervised has ended.
+  process.exit(await supervisor.finished);
+}
+
+async function prepared(config: ResolvedConfig): Promise<ResolvedConfig> {
+  const result = await ensureDataDir(config);
+  if (result.ok) return result.config;
+  for (const problem of result.problems) note(formatConfigProblem(problem));
+  throw new CliError(exitCodes.configInvalid, 'the data directory cannot be used');
+}
+
+function planOf(service: ServiceName, config: ResolvedConfig): ServicePlan {
+  if (service === 'core') return corePlan(config);
+  return service === 'recorder' ? recorderPlan(config) : dataPlan(config);
+}
+
+function asCliError(error: unknown): never {
+  if (error instanceof SupervisorError) throw new CliError(exitCodes.failed, error.message);
+  throw error;
+}
