@@ -40,28 +40,46 @@ export interface FrameReaderCounts {
  * with `feed` alone, and `finish` is called when nothing can follow any more: a later segment exists, or its
  * core is dead.
  */
-export interface FrameReader {
+export type FrameReader = FeedReader<ReadFrame>;
+
+export interface FeedReader<Frame> {
   /** Frames that are complete now, in file order. `bytes` of an entry are views into what was fed. */
-  feed(bytes: Uint8Array): ReadFrame[];
+  feed(bytes: Uint8Array): Frame[];
   /** Frames that only the certainty of the end can free from behind a damaged one. Then counts the rest. */
-  finish(): ReadFrame[];
+  finish(): Frame[];
   /** Where a new reader would resume: everything before is delivered or known as damaged. */
   readonly offset: number;
   readonly counts: FrameReaderCounts;
 }
 
-/** @param segment where the bytes come from: frames are bound to their place */
-export function createFrameReader(segment: {
+/** A frame before anybody asked what it says. */
+export interface RawFrame {
+  /** Header and payload. */
+  readonly bytes: Buffer;
+  readonly startOffset: number;
+}
+
+interface SegmentPlace {
   readonly coreId: string;
   readonly segmentNumber: number;
   /** Offset of the first byte that will be fed; 0 when absent. */
   readonly offset?: number;
-}): FrameReader {
-  return new SegmentFrames(segmentSalt(segment.coreId, segment.segmentNumber), segment.offset ?? 0);
 }
 
-class SegmentFrames implements FrameReader {
+/** @param segment where the bytes come from: frames are bound to their place */
+export function createFrameReader(segment: SegmentPlace): FrameReader {
+  return new SegmentFrames(segment, readFrame);
+}
+
+/** Gives whole frames, those of unknown kinds too. */
+export function createRawFrameReader(segment: SegmentPlace): FeedReader<RawFrame> {
+  return new SegmentFrames(segment, (frame) => frame);
+}
+
+class SegmentFrames<Frame> implements FeedReader<Frame> {
   readonly #salt: number;
+  /** Undefined for a frame that this version does not know. */
+  readonly #read: (frame: RawFrame) => Frame | undefined;
   /** Fed but not consumed; `#base` is the file offset of its first byte. */
   #buffer: Buffer = Buffer.alloc(0);
   #base: number;
@@ -72,9 +90,10 @@ class SegmentFrames implements FrameReader {
   #isInDamage = false;
   #counts = { tornFrames: 0, tornBytes: 0, damagedBytes: 0, damagedStretches: 0, unknownFrames: 0 };
 
-  constructor(salt: number, offset: number) {
-    this.#salt = salt;
-    this.#base = offset;
+  constructor(segment: SegmentPlace, read: (frame: RawFrame) => Frame | undefined) {
+    this.#salt = segmentSalt(segment.coreId, segment.segmentNumber);
+    this.#read = read;
+    this.#base = segment.offset ?? 0;
   }
 
   get offset(): number {
@@ -85,7 +104,7 @@ class SegmentFrames implements FrameReader {
     return { ...this.#counts };
   }
 
-  feed(bytes: Uint8Array): ReadFrame[] {
+  feed(bytes: Uint8Array): Frame[] {
     if (bytes.length === 0) return [];
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
@@ -95,7 +114,7 @@ class SegmentFrames implements FrameReader {
     return this.#take(false);
   }
 
-  finish(): ReadFrame[] {
+  finish(): Frame[] {
     this.#join();
     const frames = this.#take(true);
     this.#skip(this.#buffer.length);
@@ -113,8 +132,8 @@ class SegmentFrames implements FrameReader {
     this.#waitingBytes = 0;
   }
 
-  #take(isEnd: boolean): ReadFrame[] {
-    const frames: ReadFrame[] = [];
+  #take(isEnd: boolean): Frame[] {
+    const frames: Frame[] = [];
     this.#bytesNeeded = headerBytes;
     let at = 0;
     for (;;) {
@@ -122,10 +141,14 @@ class SegmentFrames implements FrameReader {
       if (step.kind === 'wait') break;
       if (step.kind === 'frame') {
         this.#isInDamage = false;
-        if (step.frame === undefined) this.#counts.unknownFrames += 1;
-        else frames.push(step.frame);
+        const frame = this.#read({
+          bytes: this.#buffer.subarray(at, step.end),
+          startOffset: this.#base + at,
+        });
+        if (frame === undefined) this.#counts.unknownFrames += 1;
+        else frames.push(frame);
       } else {
-        this.#count(step, step.end - at);
+        this.#count(step.kind, step.end - at);
       }
       at = step.end;
     }
@@ -152,7 +175,7 @@ class SegmentFrames implements FrameReader {
       return wait;
     }
     if (!checkFrame(this.#buffer, at, place, head)) return this.#resync(at, isEnd);
-    return { kind: 'frame', end, frame: this.#frame(at, end) };
+    return { kind: 'frame', end };
   }
 
   /** The last frame claims more bytes than there are: torn, unless whole frames follow inside the claim. */
@@ -179,8 +202,8 @@ class SegmentFrames implements FrameReader {
     return { kind: 'damage', end: isEnd ? this.#buffer.length : this.#buffer.length - 3 };
   }
 
-  #count(step: { readonly kind: 'damage' | 'torn' }, bytes: number): void {
-    if (step.kind === 'torn') {
+  #count(kind: 'damage' | 'torn', bytes: number): void {
+    if (kind === 'torn') {
       this.#counts.tornFrames += 1;
       this.#counts.tornBytes += bytes;
       return;
@@ -194,25 +217,22 @@ class SegmentFrames implements FrameReader {
     this.#base += bytes;
     this.#buffer = this.#buffer.subarray(bytes);
   }
-
-  #frame(at: number, end: number): ReadFrame | undefined {
-    const head = readHead(this.#buffer, at);
-    const entry = decodeEntry(head, this.#buffer.subarray(at + headerBytes, end));
-    if (entry === undefined) return undefined;
-    return {
-      entry,
-      startOffset: this.#base + at,
-      payloadOffset: this.#base + at + headerBytes,
-      endOffset: this.#base + end,
-      isRepeated: (head.flags & frameFlags.repeated) !== 0,
-    };
-  }
 }
 
-type Step =
-  | { readonly kind: 'wait' }
-  | { readonly kind: 'damage' | 'torn'; readonly end: number }
-  | { readonly kind: 'frame'; readonly end: number; readonly frame: ReadFrame | undefined };
+function readFrame({ bytes, startOffset }: RawFrame): ReadFrame | undefined {
+  const head = readHead(bytes, 0);
+  const entry = decodeEntry(head, bytes.subarray(headerBytes));
+  if (entry === undefined) return undefined;
+  return {
+    entry,
+    startOffset,
+    payloadOffset: startOffset + headerBytes,
+    endOffset: startOffset + bytes.length,
+    isRepeated: (head.flags & frameFlags.repeated) !== 0,
+  };
+}
+
+type Step = { readonly kind: 'wait' } | { readonly kind: 'frame' | 'damage' | 'torn'; readonly end: number };
 
 const wait: Step = { kind: 'wait' };
 

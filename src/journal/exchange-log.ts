@@ -1,0 +1,231 @@
+import type {
+  AttemptEnded,
+  AttemptStarted,
+  ExchangeClosed,
+  ExchangeId,
+  ExchangeOpened,
+  Gap,
+  GapReason,
+  JournalKind,
+  ResponseOpened,
+  RouteChosen,
+  Side,
+} from '#exchange';
+import { exchangeIdToBytes } from '#exchange';
+import { frameFlags, headerBytes, payloadBytesMax } from './format.ts';
+import type { ExchangeJournal } from './journal-writer.ts';
+import {
+  encodeHeadPayload,
+  type FrameOwner,
+  type FrameToEncode,
+  type PendingFrame,
+} from './pending-frame.ts';
+
+/** What the journal of one exchange asks of the writer. */
+export interface FrameSink {
+  readonly bodyBytesMax: number;
+  nowUs(): number;
+  put(frame: FrameToEncode): void;
+  /** Why body bytes can not be taken at the moment; undefined when they can. */
+  refusal(bytes: number): GapReason | undefined;
+  countDropped(reason: GapReason, bytes: number, isFirstOfBody: boolean): void;
+  /** True while nothing can be written: an end need not wait then. */
+  readonly isStuck: boolean;
+  ended(log: ExchangeLog): void;
+}
+
+/** One body as far as it went into the journal. */
+interface BodyState {
+  /** Bytes handed to the writer. */
+  taken: number;
+  dropped: number;
+  /** Dropped bytes that no gap frame tells of yet. */
+  untold: number;
+  untoldReason: GapReason;
+  /** Bytes that are written, and those of them in segment `inSegment`. */
+  written: number;
+  writtenInSegment: number;
+  inSegment: number;
+}
+
+export type ClosedFacts = Omit<ExchangeClosed, 'requestBytesDropped' | 'responseBytesDropped'>;
+
+export class ExchangeLog implements ExchangeJournal, FrameOwner {
+  readonly id: ExchangeId;
+  readonly idBytes: Buffer;
+  readonly #sink: FrameSink;
+  readonly #opened: ExchangeOpened;
+  readonly #request: BodyState = newBody();
+  readonly #response: BodyState = newBody();
+  #sequence = 0;
+  #openedInSegment = 0;
+  #closed: ClosedFacts | undefined;
+
+  constructor(id: ExchangeId, opened: ExchangeOpened, sink: FrameSink) {
+    this.id = id;
+    this.idBytes = exchangeIdToBytes(id);
+    this.#sink = sink;
+    this.#opened = opened;
+    this.#putHead('exchange-opened', opened);
+  }
+
+  routeChosen(route: RouteChosen): void {
+    this.#putHead('route-chosen', route);
+  }
+
+  attemptStarted(attempt: AttemptStarted): void {
+    this.#putHead('attempt-started', attempt);
+  }
+
+  attemptEnded(attempt: AttemptEnded): void {
+    this.#putHead('attempt-ended', attempt);
+  }
+
+  responseOpened(response: ResponseOpened): void {
+    this.#putHead('response-opened', response);
+  }
+
+  bytes(side: Side, bytes: Uint8Array): void {
+    if (bytes.length === 0 || this.#closed !== undefined) return;
+    const body = this.#body(side);
+    const room = this.#sink.bodyBytesMax - body.taken;
+    const wanted = bytes.length <= room ? bytes : bytes.subarray(0, Math.max(0, room));
+    const refusal = this.#sink.refusal(wanted.length);
+    if (refusal !== undefined) {
+      this.#drop(side, body, bytes.length, refusal);
+      return;
+    }
+    if (wanted.length > 0) this.#keep(side, body, wanted);
+    if (wanted.length < bytes.length) this.#drop(side, body, bytes.length - wanted.length, 'body-limit');
+  }
+
+  dropped(side: Side): number {
+    return this.#body(side).dropped;
+  }
+
+  closed(closed: ClosedFacts): Promise<void> {
+    if (this.#closed !== undefined) return Promise.resolve();
+    this.#closed = closed;
+    this.#tellGap('request', this.#request);
+    this.#tellGap('response', this.#response);
+    const written = new Promise<void>((settle) => {
+      this.#putHead('exchange-closed', this.#closedPayload(closed), settle);
+    });
+    this.#sink.ended(this);
+    return this.#sink.isStuck ? Promise.resolve() : written;
+  }
+
+  wrote(frame: PendingFrame, segmentNumber: number): void {
+    if (frame.sequence === 0) this.#openedInSegment = segmentNumber;
+    if (frame.side === undefined) return;
+    const body = this.#body(frame.side);
+    const payloadBytes = frame.bytes - headerBytes;
+    if (body.inSegment !== segmentNumber) {
+      body.inSegment = segmentNumber;
+      body.writtenInSegment = 0;
+    }
+    body.written += payloadBytes;
+    body.writtenInSegment += payloadBytes;
+  }
+
+  gaveUp(side: Side, bytes: number, reason: GapReason): void {
+    const body = this.#body(side);
+    this.#sink.countDropped(reason, bytes, body.dropped === 0);
+    body.dropped += bytes;
+  }
+
+  gapFrame(gap: Gap, sequence: number): FrameToEncode {
+    return this.#frame('gap', encodeHeadPayload(gap), sequence);
+  }
+
+  endFrame(sequence: number, settle: (() => void) | undefined): FrameToEncode {
+    if (this.#closed === undefined) throw new Error(`exchange ${this.id} has not ended`);
+    const payload = encodeHeadPayload(this.#closedPayload(this.#closed));
+    return { ...this.#frame('exchange-closed', payload, sequence), settle };
+  }
+
+  /**
+   * Says again what only lost segments said, and counts as a gap what they held of the bodies.
+   * @param survivingSegment number of the one segment that still stands; 0 when none does
+   */
+  segmentsLost(survivingSegment: number): void {
+    if (this.#openedInSegment !== survivingSegment && this.#openedInSegment !== 0) {
+      const opened = this.#frame('exchange-opened', encodeHeadPayload(this.#opened), 0);
+      this.#sink.put({ ...opened, flags: frameFlags.repeated });
+    }
+    for (const side of ['request', 'response'] as const) {
+      const body = this.#body(side);
+      const surviving = body.inSegment === survivingSegment ? body.writtenInSegment : 0;
+      const lost = body.written - surviving;
+      body.written = surviving;
+      if (lost === 0) continue;
+      this.gaveUp(side, lost, 'write-failed');
+      this.#putHead('gap', { side, bytes: lost, reason: 'write-failed' } satisfies Gap);
+    }
+  }
+
+  #keep(side: Side, body: BodyState, bytes: Uint8Array): void {
+    this.#tellGap(side, body);
+    body.taken += bytes.length;
+    const kind = side === 'request' ? 'request-bytes' : 'response-bytes';
+    for (let at = 0; at < bytes.length; at += payloadBytesMax) {
+      const piece = bytes.length <= payloadBytesMax ? bytes : bytes.subarray(at, at + payloadBytesMax);
+      this.#sink.put({
+        kind,
+        exchangeId: this.idBytes,
+        sequence: this.#sequence++,
+        atUs: this.#sink.nowUs(),
+        payload: piece,
+        owner: this,
+        side,
+      });
+    }
+  }
+
+  #drop(side: Side, body: BodyState, bytes: number, reason: GapReason): void {
+    if (body.untold > 0 && body.untoldReason !== reason) this.#tellGap(side, body);
+    this.#sink.countDropped(reason, bytes, body.dropped === 0);
+    body.dropped += bytes;
+    body.untold += bytes;
+    body.untoldReason = reason;
+  }
+
+  #tellGap(side: Side, body: BodyState): void {
+    if (body.untold === 0) return;
+    this.#putHead('gap', { side, bytes: body.untold, reason: body.untoldReason } satisfies Gap);
+    body.untold = 0;
+  }
+
+  #putHead(kind: JournalKind, payload: object, settle?: () => void): void {
+    const frame = this.#frame(kind, encodeHeadPayload(payload), this.#sequence++);
+    this.#sink.put(settle === undefined ? frame : { ...frame, settle });
+  }
+
+  #frame(kind: JournalKind, payload: Uint8Array, sequence: number): FrameToEncode {
+    return { kind, exchangeId: this.idBytes, sequence, atUs: this.#sink.nowUs(), payload, owner: this };
+  }
+
+  #closedPayload(closed: ClosedFacts): ExchangeClosed {
+    return {
+      ...closed,
+      requestBytesDropped: this.#request.dropped,
+      responseBytesDropped: this.#response.dropped,
+    };
+  }
+
+  #body(side: Side): BodyState {
+    return side === 'request' ? this.#request : this.#response;
+  }
+}
+
+function newBody(): BodyState {
+  return {
+    taken: 0,
+    dropped: 0,
+    untold: 0,
+    untoldReason: 'body-limit',
+    written: 0,
+    writtenInSegment: 0,
+    inSegment: 0,
+  };
+}
