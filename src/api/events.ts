@@ -17,7 +17,7 @@ export const eventRoutes = {
     answer: {
       kind: 'events',
       events: {
-        ready: place.describe('First event: what is stored later will be told.'),
+        ready: place.describe('From here on everything that is stored will be told.'),
         'request-stored': requestSummary,
         open: z
           .strictObject({ requests: z.array(openRequest) })

@@ -1,0 +1,23 @@
+import type { DataConfig } from '#config';
+import type { Handlers } from '../handler.ts';
+
+/** What the configuration says, secrets left out by whoever resolved it. */
+export function configHandlers({
+  shown,
+}: Pick<DataConfig, 'shown'>): Handlers<'config.all' | 'config.providers' | 'config.subagents'> {
+  return {
+    'config.all': async () => ({ body: shown }),
+    'config.providers': async () => ({ body: objectOf(shown.providers) }),
+    'config.subagents': async () => ({ body: subagentsOf(shown.subagents) }),
+  };
+}
+
+function subagentsOf(value: unknown): { enable: boolean; mappings: Record<string, string> } {
+  const { enable, mappings } = objectOf(value);
+  const entries = Object.entries(objectOf(mappings)).map(([agent, target]) => [agent, String(target)]);
+  return { enable: enable === true, mappings: Object.fromEntries(entries) };
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

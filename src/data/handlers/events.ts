@@ -1,0 +1,15 @@
+import type { Handlers } from '../handler.ts';
+import type { Live } from '../live.ts';
+
+const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' };
+
+export function eventHandlers(live: Live): Handlers<'events.stream'> {
+  return {
+    'events.stream': async ({ request, query, isHead, bindings }) => {
+      if (isHead) return new Response(null, { headers });
+      const lastEventId = request.headers.get('last-event-id') ?? query.last_event_id;
+      const events = live.listen(lastEventId, () => bindings.incoming.socket.destroy());
+      return new Response(events, { headers });
+    },
+  };
+}

@@ -1,0 +1,50 @@
+import type { RouteKey } from '#api';
+import { ApiProblem } from '../api-problem.ts';
+import { findExchange } from '../find-exchange.ts';
+import type { HandlerInput, Handlers } from '../handler.ts';
+import { requestDetail } from '../request-detail.ts';
+import { instantText, openRequest, present } from '../request-summary.ts';
+import type { StoreAccess } from '../store-access.ts';
+import { requestBodyHandler } from './request-body.ts';
+import { requestListHandlers } from './request-lists.ts';
+
+type RequestRoute = Extract<RouteKey, `requests.${string}`>;
+
+export function requestHandlers(access: StoreAccess): Handlers<RequestRoute> {
+  return {
+    ...requestListHandlers(access),
+    'requests.body': requestBodyHandler(access),
+    'requests.latestDate': async () => {
+      const ms = await access.use((store) => store.latestReceivedAtMs());
+      return { body: { latestDate: ms === undefined ? null : instantText(ms) } };
+    },
+    'requests.open': async () => {
+      const open = await access.use((store) => store.openExchanges());
+      return { body: open.map(openRequest) };
+    },
+    'requests.one': async ({ id }) => {
+      const request = await access.use(async (store) => requestDetail(store, await findExchange(store, id)));
+      return { body: { request, fullId: request.requestId } };
+    },
+    'requests.one.v2': async ({ id }) => {
+      const body = await access.use(async (store) => requestDetail(store, await findExchange(store, id)));
+      return { body };
+    },
+    'requests.clear': async (input) => {
+      refuseUnintended(input);
+      const { exchanges } = await access.use((store) => store.delete(present({ toMs: input.query.before })));
+      return { body: { deleted: exchanges, message: 'Request history cleared' } };
+    },
+  };
+}
+
+/** A form or a link of some page can send neither of the two, so a request that has one was meant. */
+function refuseUnintended({ request }: HandlerInput<'requests.clear'>): void {
+  const contentType = request.headers.get('content-type') ?? '';
+  if (/^application\/json\b/i.test(contentType) || request.headers.get('x-throughline-request') === '1')
+    return;
+  throw new ApiProblem(
+    'bad-parameter',
+    'A request that changes something needs "content-type: application/json" or "x-throughline-request: 1".',
+  );
+}

@@ -1,0 +1,76 @@
+import type { DataHealth } from '#api';
+import type { RecorderStatus } from '#exchange';
+import { describeProblem } from './api-problem.ts';
+import { instantText, present } from './request-summary.ts';
+import type { StoreAccess } from './store-access.ts';
+
+/** An answer this young is given again, so that no one can keep the database busy by asking. */
+const answerAgeMsMax = 250;
+
+/** What health is made of. */
+export interface HealthSources {
+  readonly access: StoreAccess;
+  readonly readRecorder: () => Promise<RecorderStatus | undefined>;
+  readonly version: string;
+  readonly nowMs: () => number;
+  readonly liveListeners: () => number;
+}
+
+/** How proxy-data is doing, looked at anew at most four times a second. Never rejects. */
+export function createHealth(sources: HealthSources): () => Promise<DataHealth> {
+  let latest: { readonly answer: Promise<DataHealth>; readonly atMs: number } | undefined;
+  return () => {
+    const now = sources.nowMs();
+    if (!latest || Math.abs(now - latest.atMs) > answerAgeMsMax)
+      latest = { answer: examine(sources), atMs: now };
+    return latest.answer;
+  };
+}
+
+async function examine({
+  access,
+  readRecorder,
+  version,
+  nowMs,
+  liveListeners,
+}: HealthSources): Promise<DataHealth> {
+  const [database, recorder] = await Promise.all([examineStore(access), readRecorder()]);
+  const isConnected = database.trouble === undefined;
+  const isRecording = recorder?.state === 'recording';
+  return {
+    status: !isConnected ? 'unavailable' : isRecording ? 'ok' : 'degraded',
+    service: 'proxy-data',
+    version,
+    database: isConnected ? 'connected' : 'unavailable',
+    indexer: 'not_configured',
+    timestamp: instantText(nowMs()),
+    database_detail: database,
+    recorder: describeRecorder(recorder),
+    live_listeners: liveListeners(),
+  };
+}
+
+async function examineStore(access: StoreAccess): Promise<DataHealth['database_detail']> {
+  try {
+    const { engine, exchanges, bytes, schemaVersion } = await access.use((store) => store.health());
+    return { engine, exchanges, bytes, schema_version: schemaVersion };
+  } catch (error) {
+    return { engine: 'sqlite', trouble: describeProblem(error).body.error };
+  }
+}
+
+/** Leaves out where things are on the disk. */
+function describeRecorder(status: RecorderStatus | undefined): DataHealth['recorder'] {
+  if (!status) return { state: 'not-running' };
+  return {
+    state: status.state,
+    lag_ms: status.lagMs,
+    lag_bytes: status.lagBytes,
+    exchanges_stored: status.exchangesStored,
+    open_exchanges: status.openExchanges,
+    ...present({
+      trouble: status.trouble,
+      last_commit: status.lastCommitAtMs === undefined ? undefined : instantText(status.lastCommitAtMs),
+    }),
+  };
+}

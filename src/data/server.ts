@@ -1,0 +1,154 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { DataConfig } from '#config';
+import type { Store } from '#store';
+import { describeProblem, isUnexpected } from './api-problem.ts';
+import { createApp } from './app.ts';
+import { assets } from './assets.ts';
+import { admit, type EntranceRules } from './entrance.ts';
+import { configHandlers } from './handlers/config.ts';
+import { eventHandlers } from './handlers/events.ts';
+import { healthHandlers } from './handlers/health.ts';
+import { requestHandlers } from './handlers/requests.ts';
+import { createHealth } from './health.ts';
+import { createLive } from './live.ts';
+import type { Logger } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { readRecorderStatus } from './recorder-status.ts';
+import { createStoreAccess } from './store-access.ts';
+
+export interface DataServerOptions {
+  readonly config: Pick<DataConfig, 'dataDir' | 'shown'>;
+  readonly version: string;
+  readonly rules: EntranceRules;
+  readonly openStore: () => Promise<Store>;
+  readonly log: Logger;
+}
+
+export interface DataServer {
+  /** A server for one more address; all of them serve the same. */
+  createServer(): Server;
+  /** Stops accepting, ends live streams, and resolves when the last answer is out or the time is over. */
+  drain(timeMs: number): Promise<void>;
+}
+
+/** An attempt to open a broken store is repeated at most this often. */
+const reopenPauseMs = 250;
+const connectionsMax = 512;
+
+/** Everything proxy-data serves, assembled. */
+export function createDataServer({ config, version, rules, openStore, log }: DataServerOptions): DataServer {
+  const nowMs = () => Date.now();
+  const metrics = createMetrics();
+  const access = createStoreAccess(openStore, { nowMs, pauseMs: reopenPauseMs });
+  const health = createHealth({
+    access,
+    version,
+    nowMs,
+    readRecorder: () => readRecorderStatus(config.dataDir, Date.now()),
+    liveListeners: () => live.listeners,
+  });
+  const live = createLive({
+    access,
+    health,
+    onTrouble: (error) => log.warn({ err: error }, 'the store cannot be read, live events wait'),
+  });
+  const servers = new Set<Server>();
+  const routes = new WeakMap<IncomingMessage, string>();
+  let isDraining = false;
+
+  const app = createApp({
+    assets,
+    handlers: {
+      ...requestHandlers(access),
+      ...eventHandlers(live),
+      ...configHandlers(config),
+      ...healthHandlers({
+        health,
+        isDraining: () => isDraining,
+        metricsText: () =>
+          metrics.render({
+            throughline_data_live_listeners: live.listeners,
+            throughline_data_live_dropped_total: live.dropped,
+          }),
+      }),
+    },
+    onRoute: ({ incoming }, key) => routes.set(incoming, key),
+    onError: noteError,
+  });
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    errorHandler: (error) => {
+      noteError(error, 'adapter');
+      const { status, body } = describeProblem(error);
+      return Response.json(body, { status });
+    },
+  });
+
+  function noteError(error: unknown, route: string): void {
+    if (isUnexpected(error)) log.error({ err: error, route }, 'a request failed');
+    else if (describeProblem(error).status === 503) log.debug({ err: error, route }, 'a request has to wait');
+  }
+
+  function closeIdle(): void {
+    for (const server of servers) server.closeIdleConnections();
+  }
+
+  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const startedAt = performance.now();
+    outgoing.once('close', () => {
+      const route = routes.get(incoming) ?? 'other';
+      const lastsAsLongAsWanted = route === 'events.stream';
+      metrics.answered(
+        route,
+        outgoing.statusCode,
+        lastsAsLongAsWanted ? undefined : performance.now() - startedAt,
+      );
+    });
+    outgoing.once('close', () => {
+      // A connection that was promised to stay open is idle only now.
+      if (isDraining) setImmediate(closeIdle);
+    });
+    if (isDraining) outgoing.setHeader('connection', 'close');
+    if (await admit(rules, incoming, outgoing)) await listener(incoming, outgoing);
+  }
+
+  return {
+    createServer() {
+      const server = createServer({
+        maxHeaderSize: 32 * 1024,
+        requestTimeout: 30_000,
+        headersTimeout: 10_000,
+      });
+      server.maxConnections = connectionsMax;
+      server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+        handle(incoming, outgoing).catch((error: unknown) => {
+          noteError(error, 'server');
+          outgoing.destroy();
+        });
+      });
+      servers.add(server);
+      return server;
+    },
+    async drain(timeMs) {
+      isDraining = true;
+      const closed = [...servers].map(closeListener);
+      live.close();
+      const deadline = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections();
+      }, timeMs);
+      await Promise.all(closed);
+      clearTimeout(deadline);
+      await access.close();
+    },
+  };
+}
+
+/** Closes the listener and idle connections only: an answer that is being given is given to its end. */
+function closeListener(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    NetServer.prototype.close.call(server, () => resolve());
+    server.closeIdleConnections();
+  });
+}

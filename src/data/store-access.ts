@@ -1,0 +1,122 @@
+import type { Store, StoreErrorCode } from '#store';
+import { StoreError } from '#store';
+
+/** A store in use. Call `release` once when done with it and with everything it handed out. */
+export interface StoreLease {
+  readonly store: Store;
+  release(): void;
+}
+
+/** Opens the store when it is first needed and opens it anew when the file is replaced or was damaged. */
+export interface StoreAccess {
+  /** Rejects with a `StoreError` when the store cannot be opened now. */
+  acquire(): Promise<StoreLease>;
+  /** Runs `work` with the store; once more with a newly opened one when the file turns out to be another. */
+  use<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /** Tells about an error that the store gave, so that the next use opens it anew when that can help. */
+  noteFailure(error: unknown): void;
+  close(): Promise<void>;
+}
+
+const reopenedAfter: ReadonlySet<StoreErrorCode> = new Set(['corrupt', 'missing', 'moved', 'unusable']);
+const retriedAfter: ReadonlySet<StoreErrorCode> = new Set(['missing', 'moved']);
+
+interface Handle {
+  readonly store: Store;
+  users: number;
+  isRetired: boolean;
+}
+
+/**
+ * @param open opens the store for reading
+ * @param clock `nowMs` of a clock, and how long a failed opening is not tried again
+ */
+export function createStoreAccess(
+  open: () => Promise<Store>,
+  { nowMs, pauseMs }: { nowMs: () => number; pauseMs: number },
+): StoreAccess {
+  let handle: Handle | undefined;
+  let opening: Promise<Handle> | undefined;
+  let failure: { error: unknown; atMs: number } | undefined;
+  let isClosed = false;
+
+  async function current(): Promise<Handle> {
+    if (isClosed) throw new StoreError('unusable', 'proxy-data is leaving');
+    if (handle) return handle;
+    // Requests that come while the store is broken must not each try to open it.
+    if (failure && nowMs() - failure.atMs < pauseMs) throw failure.error;
+    opening ??= openHandle().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  }
+
+  async function openHandle(): Promise<Handle> {
+    try {
+      const opened: Handle = { store: await open(), users: 0, isRetired: false };
+      failure = undefined;
+      if (isClosed) retire(opened);
+      else handle = opened;
+      return opened;
+    } catch (error) {
+      failure = { error, atMs: nowMs() };
+      throw error;
+    }
+  }
+
+  function retire(retired: Handle): void {
+    if (handle === retired) handle = undefined;
+    if (retired.isRetired) return;
+    retired.isRetired = true;
+    if (retired.users === 0) void closeQuietly(retired.store);
+  }
+
+  async function acquire(): Promise<StoreLease & { readonly handle: Handle }> {
+    const leased = await current();
+    leased.users += 1;
+    let isReleased = false;
+    const release = () => {
+      if (isReleased) return;
+      isReleased = true;
+      leased.users -= 1;
+      if (leased.isRetired && leased.users === 0) void closeQuietly(leased.store);
+    };
+    return { store: leased.store, handle: leased, release };
+  }
+
+  async function attempt<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    const lease = await acquire();
+    try {
+      return await work(lease.store);
+    } catch (error) {
+      if (error instanceof StoreError && reopenedAfter.has(error.code)) retire(lease.handle);
+      throw error;
+    } finally {
+      lease.release();
+    }
+  }
+
+  return {
+    acquire,
+    async use(work) {
+      try {
+        return await attempt(work);
+      } catch (error) {
+        if (error instanceof StoreError && retriedAfter.has(error.code)) return attempt(work);
+        throw error;
+      }
+    },
+    noteFailure(error) {
+      if (handle && error instanceof StoreError && reopenedAfter.has(error.code)) retire(handle);
+    },
+    async close() {
+      isClosed = true;
+      if (handle) retire(handle);
+    },
+  };
+}
+
+/** A store that is given up may be in any state; what its closing says helps nobody. */
+async function closeQuietly(store: Store): Promise<void> {
+  await store.close().catch(() => undefined);
+}

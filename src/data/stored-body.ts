@@ -1,0 +1,63 @@
+import type { ExchangeId, HeaderList, Side } from '#exchange';
+import { headerValues } from '#exchange';
+import { decodeContent } from '#formats';
+import type { Store, StoredExchange } from '#store';
+import { StoreError } from '#store';
+
+/** A body that is larger is not shown inline. */
+export const inlineBytesMax = 8 * 1024 * 1024;
+
+export type StoredBody =
+  /** Decoded bytes, or the bytes that exist when part of the body was lost. */
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'too-large' }
+  /** The bytes cannot be read or decoded; says why. */
+  | { readonly kind: 'unreadable'; readonly sentence: string };
+
+/** One body of an exchange with its content encoding undone, when it is at most `bytesMax` long both ways. */
+export async function readDecodedBody(
+  store: Store,
+  exchange: StoredExchange,
+  side: Side,
+  bytesMax: number,
+): Promise<StoredBody> {
+  if (storedBytes(exchange, side) > bytesMax) return { kind: 'too-large' };
+  const raw = await readBody(store, exchange.id, side, bytesMax);
+  if (raw.kind !== 'bytes') return raw;
+  return decode(raw.bytes, headersOf(exchange, side), bytesMax);
+}
+
+/** Bytes that the store has of a body. */
+export function storedBytes(exchange: StoredExchange, side: Side): number {
+  return side === 'request'
+    ? exchange.requestBytes - exchange.requestBytesMissing
+    : exchange.responseBytes - exchange.responseBytesMissing;
+}
+
+export function headersOf(exchange: StoredExchange, side: Side): HeaderList {
+  return side === 'request' ? exchange.requestHeaders : exchange.responseHeaders;
+}
+
+async function readBody(store: Store, id: ExchangeId, side: Side, bytesMax: number): Promise<StoredBody> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const piece of (await store.body(id, side)) ?? []) {
+      bytes += piece.length;
+      if (bytes > bytesMax) return { kind: 'too-large' };
+      pieces.push(piece);
+    }
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
+    return { kind: 'unreadable', sentence: 'A piece of the stored body is missing or damaged.' };
+  }
+  return { kind: 'bytes', bytes: Buffer.concat(pieces) };
+}
+
+function decode(bytes: Uint8Array, headers: HeaderList, bytesMax: number): StoredBody {
+  const encoding = headerValues(headers, 'content-encoding').join(',');
+  if (encoding === '' || bytes.length === 0) return { kind: 'bytes', bytes };
+  const decoded = decodeContent(bytes, encoding);
+  if (!decoded.ok) return { kind: 'unreadable', sentence: 'The content encoding cannot be undone.' };
+  return decoded.bytes.length > bytesMax ? { kind: 'too-large' } : { kind: 'bytes', bytes: decoded.bytes };
+}
