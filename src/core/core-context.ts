@@ -1,0 +1,37 @@
+import type { CoreConfig } from '#core-config';
+import type { HeaderList } from '#exchange';
+import type { Guard } from '#guard';
+import type { JournalWriter } from '#journal/write';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { ProviderHealth } from './provider-health.ts';
+import type { RecorderStatusReader } from './recorder-status.ts';
+import type { RunningExchange } from './running-exchange.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What every request needs; made once before anything listens. */
+export interface CoreContext {
+  readonly config: CoreConfig;
+  readonly version: string;
+  readonly generation: number;
+  readonly startedAtMs: number;
+  readonly journal: JournalWriter;
+  readonly guard: Guard;
+  readonly fingerprints: Fingerprints;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly running: Set<RunningExchange>;
+  /** Exchanges that may be open at once. */
+  readonly exchangesMax: number;
+  readonly metrics: Metrics;
+  readonly providerHealth: ProviderHealth;
+  readonly recorderStatus: RecorderStatusReader;
+  readonly log: Log;
+  /** A draining core answers with `Connection: close`. */
+  isDraining: boolean;
+}
+
+/** Credentials are replaced by these before anything is written down. */
+export interface Fingerprints {
+  headers(list: HeaderList): HeaderList;
+  target(target: string): string;
+}

@@ -1,0 +1,70 @@
+import type { CoreConfig } from '#core-config';
+import { nowUs } from './clock.ts';
+import type { CoreContext } from './core-context.ts';
+import { failExchange } from './fail.ts';
+import type { RunningExchange } from './running-exchange.ts';
+
+/** How long the end of an answer waits for a journal that neither writes nor fails, microseconds. */
+const endHeldUsMax = 5_000_000;
+
+/**
+ * Watches all running exchanges with one timer: limits on silence, none on the total time. Costs an exchange
+ * nothing but two timestamps. Returns a function that stops the watch.
+ */
+export function watchDeadlines(core: CoreContext): () => void {
+  const timer = setInterval(() => {
+    try {
+      const atUs = nowUs();
+      for (const exchange of core.running) checkDeadline(core, exchange, atUs);
+    } catch (error) {
+      core.log.error('the check of deadlines failed', { error: String(error) });
+    }
+  }, checkEveryMs(core.config));
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function checkEveryMs({ timeouts }: CoreConfig): number {
+  const limits = [timeouts.clientBodyIdleMs, timeouts.upstreamFirstByteMs, timeouts.upstreamIdleMs];
+  return Math.min(1_000, Math.max(10, ...[Math.min(...limits.filter((ms) => ms > 0), 4_000) / 4]));
+}
+
+function checkDeadline(core: CoreContext, exchange: RunningExchange, atUs: number): void {
+  const { clientBodyIdleMs, upstreamFirstByteMs, upstreamIdleMs } = core.config.timeouts;
+  if (exchange.answerPhase === 'ending') {
+    if (atUs - exchange.endingAtUs > endHeldUsMax) exchange.releaseEnd?.();
+  } else if (exchange.answerPhase === 'relaying') {
+    // A client that reads slowly, or not at all, may do so: it holds one connection and bounded memory.
+    if (!exchange.isProviderPaused && isOver(exchange.providerActiveAtUs, upstreamIdleMs, atUs)) {
+      silent(core, exchange, 'upstream-timeout', `no byte of the answer for ${upstreamIdleMs} ms`);
+    }
+  } else if (exchange.answerPhase === 'none') {
+    if (exchange.isUploaded) {
+      if (isOver(exchange.clientActiveAtUs, upstreamFirstByteMs, atUs))
+        silent(core, exchange, 'upstream-timeout', `no answer for ${upstreamFirstByteMs} ms`);
+    } else if (exchange.isClientPaused) {
+      if (isOver(exchange.clientActiveAtUs, upstreamIdleMs, atUs))
+        silent(core, exchange, 'upstream-timeout', `the provider read nothing for ${upstreamIdleMs} ms`);
+    } else if (isOver(exchange.clientActiveAtUs, clientBodyIdleMs, atUs)) {
+      silent(core, exchange, 'request-timeout', `no byte of the request for ${clientBodyIdleMs} ms`);
+    }
+  }
+}
+
+function isOver(sinceUs: number, limitMs: number, atUs: number): boolean {
+  return limitMs > 0 && atUs - sinceUs > limitMs * 1000;
+}
+
+function silent(
+  core: CoreContext,
+  exchange: RunningExchange,
+  code: 'upstream-timeout' | 'request-timeout',
+  cause: string,
+): void {
+  if (exchange.isAttemptOpen && code === 'upstream-timeout') {
+    exchange.isAttemptOpen = false;
+    exchange.journal.attemptEnded({ attempt: 1, result: 'timed-out', cause });
+    core.providerHealth.failed(exchange.provider, cause);
+  }
+  failExchange(core, exchange, { problem: { code, detail: cause }, end: 'timed-out', cause });
+}

@@ -1,0 +1,93 @@
+import type { ExchangeEnd, Problem } from '#exchange';
+import { nowUs } from './clock.ts';
+import type { CoreContext } from './core-context.ts';
+import { discardRest } from './discard-rest.ts';
+import { problemAnswer } from './problem-answer.ts';
+import type { RunningExchange } from './running-exchange.ts';
+
+/**
+ * Ends an exchange that cannot go on. While the client has seen nothing it gets a problem it can read and retry;
+ * once an answer has begun its connection is broken instead: never a clean end, nothing injected.
+ */
+export function failExchange(
+  core: CoreContext,
+  exchange: RunningExchange,
+  failure: { readonly problem: Problem; readonly end: ExchangeEnd; readonly cause?: string },
+): void {
+  if (exchange.answerPhase === 'none') return answerProblem(core, exchange, failure.problem, failure.cause);
+  if (exchange.answerPhase !== 'relaying') return;
+  exchange.answerPhase = 'over';
+  exchange.upstreamRequest?.destroy();
+  void exchange.close(failure.end, failure.problem, failure.cause);
+  breakConnection(exchange);
+}
+
+function answerProblem(core: CoreContext, exchange: RunningExchange, problem: Problem, cause?: string): void {
+  const { request, response, journal } = exchange;
+  const answer = problemAnswer(problem, exchange.id, !exchange.isUploaded || core.isDraining);
+  exchange.answerPhase = 'ending';
+  exchange.endingAtUs = nowUs();
+  exchange.status = answer.status;
+  exchange.upstreamRequest?.destroy();
+  if (exchange.isAttemptOpen) abandonAttempt(exchange, cause);
+  journal.responseOpened({
+    source: 'throughline',
+    status: answer.status,
+    statusText: '',
+    httpVersion: '1.1',
+    headers: answer.headers,
+  });
+  journal.bytes('response', answer.body);
+  exchange.responseReceived.add(answer.body);
+  exchange.responseSent.add(answer.body);
+  exchange.firstByteAtUs = exchange.lastByteAtUs = nowUs();
+  exchange.releaseEnd = () => {
+    exchange.releaseEnd = undefined;
+    exchange.answerPhase = 'over';
+    response.writeHead(answer.status, answer.headers);
+    response.write(answer.body);
+    discardRest(request, () => response.end());
+  };
+  void exchange.close('answered-by-us', problem, cause).then(() => exchange.releaseEnd?.());
+}
+
+/** The client left, in whatever phase: the provider is left at once too. */
+export function clientGone(exchange: RunningExchange): void {
+  const wasOpen = exchange.answerPhase === 'none' || exchange.answerPhase === 'relaying';
+  exchange.answerPhase = 'over';
+  exchange.releaseEnd = undefined;
+  exchange.upstreamRequest?.destroy();
+  if (!wasOpen) return;
+  if (exchange.isAttemptOpen) abandonAttempt(exchange, 'the client left');
+  void exchange.close('client-gone');
+}
+
+/** Cuts an exchange for a stop that does not wait. */
+export function cutExchange(exchange: RunningExchange): void {
+  if (exchange.answerPhase === 'over') return;
+  const wasEnding = exchange.answerPhase === 'ending';
+  exchange.answerPhase = 'over';
+  exchange.releaseEnd = undefined;
+  exchange.upstreamRequest?.destroy();
+  if (exchange.isAttemptOpen) abandonAttempt(exchange, 'the service was stopped');
+  if (!wasEnding) void exchange.close('cut');
+  exchange.request.socket.destroy();
+}
+
+function abandonAttempt(exchange: RunningExchange, cause: string | undefined): void {
+  exchange.isAttemptOpen = false;
+  exchange.journal.attemptEnded({
+    attempt: 1,
+    result: 'abandoned',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/**
+ * What came before the break still reaches the client. An answer whose end is the end of the connection would
+ * look whole after a normal close, so that one is reset.
+ */
+function breakConnection({ request, endsWithConnection }: RunningExchange): void {
+  if (endsWithConnection) request.socket.resetAndDestroy();
+  else request.socket.destroySoon();
+}

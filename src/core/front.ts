@@ -1,0 +1,111 @@
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { CoreContext } from './core-context.ts';
+import { pipedHeadersFor, responseHeadersFor } from './headers.ts';
+import { refuse } from './refuse.ts';
+
+/** Hands one request over to proxy-data. */
+export type Pipe = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * The way from the front to proxy-data: bytes both ways, nothing parsed, nothing recorded, a few at a time. When
+ * proxy-data is down a person gets a small page and a program a JSON 503, both from memory.
+ */
+export function createPipe(
+  core: CoreContext,
+  address: { readonly host: string; readonly port: number },
+): Pipe {
+  return (request, response) => {
+    if (core.metrics.piped >= core.config.limits.pipedRequestsMax) return refuseData(core, request, response);
+    core.metrics.piped += 1;
+    let isOver = false;
+    const over = (): void => {
+      if (isOver) return;
+      isOver = true;
+      core.metrics.piped -= 1;
+      request.socket.off('close', left);
+      upstream.destroy();
+    };
+    const left = (): void => over();
+    const upstream = http.request({
+      host: address.host,
+      port: address.port,
+      method: request.method!,
+      path: request.url!,
+      headers: pipedHeadersFor(request.rawHeaders),
+      agent: false,
+      setHost: false,
+    });
+    request.socket.on('close', left);
+    response.once('close', over);
+    response.on('error', over);
+    request.on('error', over);
+    upstream.on('error', () => {
+      if (isOver) return;
+      over();
+      if (response.headersSent) request.socket.destroy();
+      else refuseData(core, request, response);
+    });
+    upstream.once('response', (answer) => relayPiped(core, request, response, answer));
+    request.on('data', (chunk: Buffer) => {
+      if (!isOver && !upstream.write(chunk)) request.pause();
+    });
+    upstream.on('drain', () => request.resume());
+    request.once('end', () => upstream.end());
+  };
+}
+
+function relayPiped(
+  core: CoreContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: IncomingMessage,
+): void {
+  const { headers } = responseHeadersFor(answer.rawHeaders);
+  if (core.isDraining) headers.push('Connection', 'close');
+  response.writeHead(answer.statusCode!, answer.statusMessage ?? '', headers);
+  response.flushHeaders();
+  answer.on('data', (chunk: Buffer) => {
+    if (!response.write(chunk)) answer.pause();
+  });
+  response.on('drain', () => answer.resume());
+  answer.once('end', () => response.end());
+  answer.once('error', () => request.socket.destroy());
+}
+
+/** proxy-data is down, or has enough to do. */
+function refuseData(core: CoreContext, request: IncomingMessage, response: ServerResponse): void {
+  const { accept } = request.headers;
+  if (request.method !== 'GET' || !accept?.includes('text/html')) {
+    return refuse(core, request, response, { code: 'data-unavailable' });
+  }
+  core.metrics.refused('data-unavailable');
+  response.writeHead(503, [
+    'content-type',
+    'text/html; charset=utf-8',
+    'content-length',
+    String(page.length),
+    'retry-after',
+    '1',
+    'cache-control',
+    'no-store',
+    'content-security-policy',
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    'x-content-type-options',
+    'nosniff',
+    'x-throughline-problem',
+    'data-unavailable',
+  ]);
+  response.end(page);
+}
+
+const page = Buffer.from(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="2">
+<title>Throughline</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color-scheme:light dark}</style>
+<h1>The dashboard is away for a moment</h1>
+<p>proxy-data is not running or is being restarted. Requests to providers under <code>/v1</code> are not affected and
+go on being recorded. This page tries again every two seconds.</p>
+</html>
+`);

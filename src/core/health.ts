@@ -1,0 +1,117 @@
+import type { RecorderStatus } from '#exchange';
+import type { CoreContext } from './core-context.ts';
+
+/** A status file older than this belongs to a recorder that no longer runs. */
+const statusAgeMsMax = 10_000;
+
+export interface Health {
+  /** False when recording is impaired. Forwarding may still be perfect: that is what `/readyz` tells. */
+  readonly isHealthy: boolean;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** What `/health` shows. Names no absolute path and no credential. */
+export function health(core: CoreContext, recorder: RecorderStatus | undefined, nowMs: number): Health {
+  const journal = core.journal.state();
+  const recording = recorderTrouble(core, recorder, nowMs);
+  const degraded: string[] = [];
+  if (!journal.healthy) degraded.push(`journal: ${journal.trouble ?? 'cannot be written'}`);
+  if (recording !== undefined) degraded.push(`recorder: ${recording}`);
+  const isHealthy = degraded.length === 0;
+  const providers = core.config.providers.map(({ name, format }) => {
+    const trouble = core.providerHealth.trouble(name);
+    return {
+      name,
+      format,
+      healthy: trouble === undefined,
+      ...(trouble === undefined ? {} : { last_error: trouble }),
+    };
+  });
+  const body = {
+    status: isHealthy ? 'ok' : 'degraded',
+    service: 'proxy-core',
+    version: core.version,
+    generation: core.generation,
+    timestamp: new Date(nowMs).toISOString(),
+    uptime_seconds: Math.floor((nowMs - core.startedAtMs) / 1000),
+    database: databaseState(recorder, recording),
+    providers: Object.fromEntries(providers.map(({ name, ...rest }) => [name, rest])),
+    provider_health: providers.map(({ name, healthy }) => ({ name, healthy })),
+    forwarding: core.isDraining ? 'draining' : 'ok',
+    exchanges: { open: core.running.size, max: core.exchangesMax },
+    journal,
+    recorder: recorder === undefined ? null : shownRecorder(recorder, nowMs),
+    degraded,
+  };
+  return { isHealthy, body };
+}
+
+/** The key is as old as the first clients: `connected` means that records reach the store. */
+function databaseState(recorder: RecorderStatus | undefined, trouble: string | undefined): string {
+  if (recorder === undefined) return 'unknown';
+  return trouble === undefined ? 'connected' : 'unavailable';
+}
+
+/** Why records do not reach the store; undefined while they do, or while the recorder has had no time to start. */
+function recorderTrouble(
+  core: CoreContext,
+  recorder: RecorderStatus | undefined,
+  nowMs: number,
+): string | undefined {
+  const isStarting = nowMs - core.startedAtMs < statusAgeMsMax;
+  if (recorder === undefined)
+    return isStarting ? undefined : 'no recorder has run yet; records wait in the journal';
+  if (nowMs - recorder.atMs > statusAgeMsMax) {
+    return isStarting ? undefined : 'no recorder is running; records wait in the journal';
+  }
+  if (recorder.state === 'failed' || recorder.state === 'waiting-for-store')
+    return recorder.trouble ?? recorder.state;
+  if (recorder.state === 'stopped' && !isStarting)
+    return 'the recorder was stopped; records wait in the journal';
+  return undefined;
+}
+
+function shownRecorder(recorder: RecorderStatus, nowMs: number): Readonly<Record<string, unknown>> {
+  const { state, lagMs, lagBytes, exchangesStored, openExchanges, trouble } = recorder;
+  return {
+    state,
+    age_ms: Math.max(0, nowMs - recorder.atMs),
+    lag_ms: lagMs,
+    lag_bytes: lagBytes,
+    exchanges_stored: exchangesStored,
+    open_exchanges: openExchanges,
+    ...(trouble === undefined ? {} : { trouble }),
+  };
+}
+
+/** Values of this moment for `/metrics`. */
+export function gauges(core: CoreContext): Record<string, number> {
+  const journal = core.journal.state();
+  let bytesDropped = 0;
+  for (const bytes of Object.values(journal.bytesDropped)) bytesDropped += bytes;
+  return {
+    throughline_open_exchanges: core.running.size,
+    throughline_open_exchanges_max: core.exchangesMax,
+    throughline_piped_requests: core.metrics.piped,
+    throughline_generation: core.generation,
+    throughline_draining: core.isDraining ? 1 : 0,
+    throughline_resident_bytes: residentBytes(),
+    throughline_journal_healthy: journal.healthy ? 1 : 0,
+    throughline_journal_pending_bytes: journal.pendingBytes,
+    throughline_journal_written_bytes_total: journal.writtenBytes,
+    throughline_journal_frames_total: journal.framesWritten,
+    throughline_journal_segments_total: journal.segments,
+    throughline_journal_bodies_dropped_total: journal.bodiesDropped,
+    throughline_journal_bytes_dropped_total: bytesDropped,
+    throughline_journal_write_errors_total: journal.writeErrors,
+  };
+}
+
+/** Reading it needs a descriptor on some platforms, and a metric must not fail a request. */
+function residentBytes(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,113 @@
+import type { ExchangeEnd, ProblemCode } from '#exchange';
+
+/** Upper edges in seconds. */
+const edges = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900,
+] as const;
+
+class Histogram {
+  readonly counts = new Float64Array(edges.length + 1);
+  sum = 0;
+  count = 0;
+
+  observe(seconds: number): void {
+    let i = 0;
+    while (i < edges.length && seconds > edges[i]!) i += 1;
+    this.counts[i]! += 1;
+    this.sum += seconds;
+    this.count += 1;
+  }
+
+  lines(name: string, help: string): string[] {
+    const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+    let cumulative = 0;
+    for (const [i, edge] of edges.entries()) {
+      cumulative += this.counts[i]!;
+      lines.push(`${name}_bucket{le="${edge}"} ${cumulative}`);
+    }
+    lines.push(
+      `${name}_bucket{le="+Inf"} ${this.count}`,
+      `${name}_sum ${this.sum}`,
+      `${name}_count ${this.count}`,
+    );
+    return lines;
+  }
+}
+
+/** Counters of this process in the text format of Prometheus. */
+export class Metrics {
+  readonly #statuses = new Map<string, number>();
+  readonly #ends = new Map<ExchangeEnd, number>();
+  readonly #refused = new Map<ProblemCode, number>();
+  readonly #duration = new Histogram();
+  readonly #firstByte = new Histogram();
+  readonly #added = new Histogram();
+  requestBytes = 0;
+  responseBytes = 0;
+  piped = 0;
+  uncaught = 0;
+
+  /** Answered without touching a provider and without a record. */
+  refused(code: ProblemCode): void {
+    count(this.#refused, code);
+  }
+
+  /** @param status 0 when the client was told none */
+  exchangeEnded(end: ExchangeEnd, status: number, seconds: ExchangeSeconds): void {
+    count(this.#ends, end);
+    count(this.#statuses, status === 0 ? 'none' : `${Math.floor(status / 100)}xx`);
+    this.#duration.observe(seconds.total);
+    if (seconds.firstByte !== undefined) this.#firstByte.observe(seconds.firstByte);
+    if (seconds.added !== undefined) this.#added.observe(seconds.added);
+  }
+
+  /** @param gauges further values by full metric name */
+  text(gauges: Readonly<Record<string, number>>): string {
+    const lines = [
+      ...labelled(
+        'throughline_requests_total',
+        'Exchanges that ended, by status class.',
+        'status',
+        this.#statuses,
+      ),
+      ...labelled('throughline_exchange_ends_total', 'Exchanges by how they ended.', 'end', this.#ends),
+      ...labelled(
+        'throughline_refused_total',
+        'Requests refused without a record, by problem.',
+        'problem',
+        this.#refused,
+      ),
+      ...this.#duration.lines('throughline_exchange_seconds', 'Acceptance to the end of the answer.'),
+      ...this.#firstByte.lines(
+        'throughline_first_byte_seconds',
+        'Acceptance to the first byte of the answer body.',
+      ),
+      ...this.#added.lines('throughline_added_seconds', 'Acceptance to the head being sent to the provider.'),
+      ...plain('throughline_request_bytes_total', this.requestBytes),
+      ...plain('throughline_response_bytes_total', this.responseBytes),
+      ...plain('throughline_uncaught_errors_total', this.uncaught),
+    ];
+    for (const [name, value] of Object.entries(gauges)) lines.push(...plain(name, value));
+    return `${lines.join('\n')}\n`;
+  }
+}
+
+export interface ExchangeSeconds {
+  readonly total: number;
+  readonly firstByte: number | undefined;
+  readonly added: number | undefined;
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function labelled(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): string[] {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} counter`];
+  for (const [value, total] of counts) lines.push(`${name}{${label}="${value}"} ${total}`);
+  return lines;
+}
+
+function plain(name: string, value: number): string[] {
+  return [`# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`, `${name} ${value}`];
+}

@@ -1,0 +1,66 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CoreContext } from './core-context.ts';
+import { gauges, health } from './health.ts';
+
+/** True for what this process answers itself, although it may look like something else. */
+export function isOwnPage(method: string, path: string, isFront: boolean): boolean {
+  if (method === 'HEAD' && (path === '/' || (isFront && path === '/api/hello'))) return true;
+  return pages.has(path);
+}
+
+const pages: ReadonlySet<string> = new Set(['/health', '/v1/health', '/livez', '/readyz', '/metrics']);
+
+/** Answers probes and operator pages. Returns false when the path is none of them. */
+export function answerOwnPage(
+  core: CoreContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  isFront: boolean,
+): boolean {
+  if (!isOwnPage(request.method!, path, isFront)) return false;
+  if (!pages.has(path)) send(core, response, 200, undefined, '');
+  else if (request.method !== 'GET' && request.method !== 'HEAD') send(core, response, 405, undefined, '');
+  else if (path === '/livez') send(core, response, 200, 'text/plain; charset=utf-8', 'ok\n');
+  else if (path === '/readyz') sendReadiness(core, response);
+  else if (path === '/metrics')
+    send(core, response, 200, 'text/plain; version=0.0.4', core.metrics.text(gauges(core)));
+  else sendHealth(core, response);
+  return true;
+}
+
+function sendReadiness(core: CoreContext, response: ServerResponse): void {
+  send(
+    core,
+    response,
+    core.isDraining ? 503 : 200,
+    'text/plain; charset=utf-8',
+    core.isDraining ? 'draining\n' : 'ok\n',
+  );
+}
+
+function sendHealth(core: CoreContext, response: ServerResponse): void {
+  core.recorderStatus.read().then(
+    (recorder) => {
+      const { isHealthy, body } = health(core, recorder, Date.now());
+      send(core, response, isHealthy ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
+    },
+    () => send(core, response, 503, undefined, ''),
+  );
+}
+
+function send(
+  core: CoreContext,
+  response: ServerResponse,
+  status: number,
+  contentType: string | undefined,
+  text: string,
+): void {
+  const body = Buffer.from(text);
+  const headers = ['content-length', String(body.length), 'cache-control', 'no-store'];
+  if (contentType !== undefined) headers.push('content-type', contentType);
+  if (status === 405) headers.push('allow', 'GET, HEAD');
+  if (core.isDraining) headers.push('connection', 'close');
+  response.writeHead(status, headers);
+  response.end(body);
+}

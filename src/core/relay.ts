@@ -1,0 +1,136 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { nowUs } from './clock.ts';
+import type { CoreContext } from './core-context.ts';
+import { discardRest } from './discard-rest.ts';
+import { failExchange } from './fail.ts';
+import type { ResponseHeaders } from './headers.ts';
+import type { RunningExchange } from './running-exchange.ts';
+import { teeReceived, teeSent } from './tee.ts';
+
+/**
+ * Client to provider, byte for byte, as fast as the slower of the two. The copy for the journal is taken in
+ * passing and never slows it.
+ */
+export function relayRequest(core: CoreContext, exchange: RunningExchange, upstream: ClientRequest): void {
+  const { request } = exchange;
+  const bytesMax = core.config.limits.requestBytesMax;
+  request.on('data', (chunk: Buffer) => {
+    // After the end of the answer the rest is read only to keep the connection usable.
+    if (exchange.answerPhase === 'ending' || exchange.answerPhase === 'over') return;
+    exchange.clientActiveAtUs = nowUs();
+    teeReceived(exchange, 'request', chunk);
+    if (bytesMax > 0 && exchange.requestReceived.bytes > bytesMax) {
+      failExchange(core, exchange, { problem: { code: 'body-too-large' }, end: 'answered-by-us' });
+      return;
+    }
+    teeSent(exchange, 'request', chunk);
+    if (upstream.write(chunk)) return;
+    exchange.isClientPaused = true;
+    request.pause();
+  });
+  upstream.on('drain', () => {
+    exchange.isClientPaused = false;
+    exchange.clientActiveAtUs = nowUs();
+    request.resume();
+  });
+  request.once('end', () => {
+    exchange.isUploaded = true;
+    exchange.clientActiveAtUs = nowUs();
+    if (exchange.answerPhase === 'ending' || exchange.answerPhase === 'over') return;
+    endUpload(exchange, upstream, request.rawTrailers);
+  });
+}
+
+function endUpload(exchange: RunningExchange, upstream: ClientRequest, trailers: readonly string[]): void {
+  if (trailers.length > 0) {
+    exchange.requestTrailers = trailers;
+    upstream.addTrailers(inPairs(trailers));
+  }
+  upstream.end();
+}
+
+/**
+ * Provider to client, byte for byte and as they come. Only the end waits until the journal holds the whole
+ * exchange: what a client saw complete is on disk. For an answer with a length the end is its last piece, for a
+ * chunked one the terminating chunk, for one without a body the head.
+ */
+export function relayAnswer(
+  core: CoreContext,
+  exchange: RunningExchange,
+  answer: IncomingMessage,
+  { contentLength }: ResponseHeaders,
+): void {
+  const { response } = exchange;
+  let lastPiece: Buffer | undefined;
+  answer.on('data', (chunk: Buffer) => {
+    if (exchange.answerPhase !== 'relaying') return;
+    exchange.providerActiveAtUs = nowUs();
+    exchange.firstByteAtUs ??= exchange.providerActiveAtUs;
+    teeReceived(exchange, 'response', chunk);
+    teeSent(exchange, 'response', chunk);
+    if (contentLength !== undefined && exchange.responseReceived.bytes >= contentLength) {
+      lastPiece = chunk;
+      return;
+    }
+    if (response.write(chunk)) return;
+    exchange.isProviderPaused = true;
+    answer.pause();
+  });
+  response.on('drain', () => {
+    exchange.isProviderPaused = false;
+    exchange.providerActiveAtUs = nowUs();
+    answer.resume();
+  });
+  answer.once('end', () => endAnswer(exchange, answer.rawTrailers, lastPiece));
+  const broken = (error?: Error): void =>
+    failExchange(core, exchange, {
+      problem: { code: 'upstream-closed' },
+      end: 'upstream-broken',
+      cause: `the provider broke off in the middle of its answer${error === undefined ? '' : ` (${error.message})`}`,
+    });
+  answer.once('error', broken);
+  answer.once('close', () => broken());
+  if (hasBody(exchange, answer, contentLength)) setImmediate(sendHead, exchange);
+}
+
+/** The head goes out with the first bytes when they are already here, and alone right afterwards when not. */
+function sendHead({ answerPhase, response, responseReceived }: RunningExchange): void {
+  if (answerPhase === 'relaying' && responseReceived.bytes === 0) response.flushHeaders();
+}
+
+function hasBody(
+  exchange: RunningExchange,
+  answer: IncomingMessage,
+  contentLength: number | undefined,
+): boolean {
+  if (exchange.request.method === 'HEAD' || contentLength === 0) return false;
+  return answer.statusCode !== 204 && answer.statusCode !== 304;
+}
+
+function endAnswer(
+  exchange: RunningExchange,
+  trailers: readonly string[],
+  lastPiece: Buffer | undefined,
+): void {
+  if (exchange.answerPhase !== 'relaying') return;
+  const { request, response } = exchange;
+  exchange.answerPhase = 'ending';
+  exchange.endingAtUs = exchange.lastByteAtUs = nowUs();
+  if (trailers.length > 0) exchange.responseTrailers = trailers;
+  exchange.releaseEnd = () => {
+    exchange.releaseEnd = undefined;
+    exchange.answerPhase = 'over';
+    // A provider that answered early does not want the rest; the client's connection stays usable.
+    if (!exchange.isUploaded) exchange.upstreamRequest?.destroy();
+    if (trailers.length > 0 && response.chunkedEncoding) response.addTrailers(inPairs(trailers));
+    response.end(lastPiece);
+    if (!exchange.isUploaded) discardRest(request, () => undefined);
+  };
+  void exchange.close('finished').then(() => exchange.releaseEnd?.());
+}
+
+function inPairs(flat: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!]);
+  return pairs;
+}

@@ -1,0 +1,91 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { ExchangeClosed, ExchangeEnd, ExchangeId, HeaderList, Problem } from '#exchange';
+import type { ExchangeJournal } from '#journal/write';
+import { nowUs } from './clock.ts';
+import { Tally } from './tally.ts';
+
+/**
+ * How far the answer is. `none`: no head yet. `relaying`: the head is here. `ending`: everything is known, the
+ * end waits for the journal. `over`: ended or broken, nothing more may be sent.
+ */
+export type AnswerPhase = 'none' | 'relaying' | 'ending' | 'over';
+
+/** One exchange from its acceptance to the last byte towards the client: what was seen and how it ended. */
+export class RunningExchange {
+  readonly id: ExchangeId;
+  readonly journal: ExchangeJournal;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly provider: string;
+  readonly acceptedAtUs = nowUs();
+
+  answerPhase: AnswerPhase = 'none';
+  /** The client's body is here to its last byte. */
+  isUploaded = false;
+  upstreamRequest: ClientRequest | undefined;
+  isAttemptOpen = false;
+
+  readonly requestReceived = new Tally();
+  readonly requestSent = new Tally();
+  readonly responseReceived = new Tally();
+  readonly responseSent = new Tally();
+  requestTrailers: HeaderList | undefined;
+  responseTrailers: HeaderList | undefined;
+
+  forwardedAtUs: number | undefined;
+  firstByteAtUs: number | undefined;
+  lastByteAtUs: number | undefined;
+  /** Last progress of each side, microseconds; what the limits on silence are measured from. */
+  clientActiveAtUs = this.acceptedAtUs;
+  providerActiveAtUs = this.acceptedAtUs;
+  /** The provider is slower than the client, or the client slower than the provider: their silence is our doing. */
+  isClientPaused = false;
+  isProviderPaused = false;
+
+  /** The answer has neither a length nor chunks: the end of the connection is its end. */
+  endsWithConnection = false;
+
+  endingAtUs = 0;
+  /** Lets the end of the answer go; set while the phase is `ending`. */
+  releaseEnd: (() => void) | undefined;
+  /** Status the client was told; 0 when none. */
+  status = 0;
+  end: ExchangeEnd | undefined;
+
+  constructor(parts: {
+    readonly id: ExchangeId;
+    readonly journal: ExchangeJournal;
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    readonly provider: string;
+  }) {
+    this.id = parts.id;
+    this.journal = parts.journal;
+    this.request = parts.request;
+    this.response = parts.response;
+    this.provider = parts.provider;
+  }
+
+  /** Writes the last frame, once; later calls change nothing. Resolves when the end of the answer may go out. */
+  close(end: ExchangeEnd, problem?: Problem, cause?: string): Promise<void> {
+    if (this.end !== undefined) return Promise.resolve();
+    this.end = end;
+    const closed: { -readonly [Key in keyof ExchangeClosed]?: ExchangeClosed[Key] } = {
+      end,
+      requestReceived: this.requestReceived.snapshot(),
+      requestSent: this.requestSent.snapshot(),
+      responseReceived: this.responseReceived.snapshot(),
+      responseSent: this.responseSent.snapshot(),
+      requestComplete: this.isUploaded,
+    };
+    if (problem !== undefined) closed.problem = problem.code;
+    if (cause !== undefined) closed.cause = cause;
+    if (this.forwardedAtUs !== undefined) closed.forwardedAtUs = this.forwardedAtUs;
+    if (this.firstByteAtUs !== undefined) closed.firstByteAtUs = this.firstByteAtUs;
+    if (this.lastByteAtUs !== undefined) closed.lastByteAtUs = this.lastByteAtUs;
+    if (this.requestTrailers !== undefined) closed.requestTrailers = this.requestTrailers;
+    if (this.responseTrailers !== undefined) closed.responseTrailers = this.responseTrailers;
+    // Every required field was set above; the mapped type only lets the optional ones come later.
+    return this.journal.closed(closed as ExchangeClosed);
+  }
+}
