@@ -141,7 +141,12 @@ export interface ExchangeListing {
 }
 
 export type VerifyProgress =
-  | { readonly kind: 'damage'; readonly exchangeId?: ExchangeId; readonly side?: Side; readonly sentence: string }
+  | {
+      readonly kind: 'damage';
+      readonly exchangeId?: ExchangeId;
+      readonly side?: Side;
+      readonly sentence: string;
+    }
   | {
       readonly kind: 'totals';
       readonly exchanges: number;

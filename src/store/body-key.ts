@@ -1,0 +1,10 @@
+import type { Side } from '#exchange';
+
+/** One number for an exchange and a side, so that bodies need no index besides their own table. */
+export function bodyKey(sequence: number, side: Side): number {
+  return sequence * 2 + (side === 'request' ? 0 : 1);
+}
+
+export function bodyKeySequence(key: number): number {
+  return Math.floor(key / 2);
+}

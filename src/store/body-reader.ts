@@ -1,0 +1,142 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Side } from '#exchange';
+import { bodyKey } from './body-key.ts';
+import { unpack } from './packing.ts';
+import { decodeRecipe, type RecipePart } from './recipe.ts';
+import type { SqlSession } from './sql-engine.ts';
+import { StoreError } from './store.ts';
+
+const pieceBytesMax = 1024 * 1024;
+/** A recipe with more bytes than this is damage. */
+const recipeBytesMax = 512 * 1024 * 1024;
+const chunksPerRead = 128;
+
+export interface BodyToRead {
+  readonly sequence: number;
+  readonly side: Side;
+  /** SHA-256 of the whole body, hex. */
+  readonly sha256: string;
+}
+
+/**
+ * The bytes of a body in pieces, each checked against its hash before it is handed on, and the whole at the end. Every
+ * read is a transaction of its own: a slow consumer holds nothing open.
+ * @throws StoreError `corrupt` on damage, `missing` when the exchange is deleted meanwhile
+ */
+export async function* readBody(session: SqlSession, body: BodyToRead): AsyncGenerator<Uint8Array> {
+  try {
+    const total = createHash('sha256');
+    for await (const bytes of partsOf(session, body)) yield* slices(bytes, total);
+    if (total.digest('hex') !== body.sha256) throw new RangeError('its hash is not the recorded one');
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw await whatHappened(session, body, error);
+  }
+}
+
+/** The recipe of a body; without any parts when the body is empty. */
+export async function readRecipe(session: SqlSession, key: number): Promise<RecipePart[]> {
+  const [row] = await session.all<{ recipe: Uint8Array }>('SELECT recipe FROM bodies WHERE id = ?', [key]);
+  return row === undefined ? [] : decodePackedRecipe(row.recipe);
+}
+
+/** @throws RangeError when it is damaged */
+export function decodePackedRecipe(packed: Uint8Array): RecipePart[] {
+  return decodeRecipe(unpack(packed, recipeBytesMax));
+}
+
+async function* partsOf(session: SqlSession, body: BodyToRead): AsyncGenerator<Uint8Array> {
+  const parts = await readRecipe(session, bodyKey(body.sequence, body.side));
+  for (let start = 0; start < parts.length; ) {
+    const group = await nextGroup(session, parts, start);
+    const chunks = await readChunks(session, group);
+    for (const part of group) yield part.kind === 'literal' ? part.bytes : chunks.get(part.id)!;
+    start += group.length;
+  }
+}
+
+/** As many parts as fit into one read: few enough chunks, and together about one piece of bytes. */
+async function nextGroup(
+  session: SqlSession,
+  parts: readonly RecipePart[],
+  start: number,
+): Promise<RecipePart[]> {
+  const candidates = parts.slice(start, start + chunksPerRead);
+  const sizes = await chunkSizes(session, idsOf(candidates));
+  let bytes = 0;
+  const fitting = candidates.findIndex((part, index) => {
+    bytes += part.kind === 'literal' ? part.bytes.length : (sizes.get(part.id) ?? 0);
+    return bytes > pieceBytesMax && index > 0;
+  });
+  return fitting === -1 ? candidates : candidates.slice(0, fitting);
+}
+
+async function chunkSizes(session: SqlSession, ids: readonly number[]): Promise<Map<number, number>> {
+  const rows = await session.all<{ id: number; byte_count: number }>(
+    `SELECT id, byte_count FROM chunks WHERE id IN (${places})`,
+    padded(ids),
+  );
+  return new Map(rows.map((row) => [row.id, row.byte_count]));
+}
+
+async function readChunks(
+  session: SqlSession,
+  parts: readonly RecipePart[],
+): Promise<Map<number, Uint8Array>> {
+  const ids = idsOf(parts);
+  const rows = await session.all<StoredChunk>(
+    `SELECT id, sha256, byte_count, packed FROM chunks WHERE id IN (${places})`,
+    padded(ids),
+  );
+  const chunks = new Map(rows.map((row) => [row.id, unpackChunk(row)]));
+  for (const id of ids) if (!chunks.has(id)) throw new RangeError(`chunk ${id} is missing`);
+  return chunks;
+}
+
+export interface StoredChunk {
+  readonly id: number;
+  readonly sha256: Uint8Array;
+  readonly byte_count: number;
+  readonly packed: Uint8Array;
+}
+
+/** @throws RangeError when it is damaged */
+export function unpackChunk(chunk: StoredChunk): Uint8Array {
+  const bytes = unpack(chunk.packed, chunk.byte_count);
+  const hash = createHash('sha256').update(bytes).digest();
+  if (Buffer.compare(hash, chunk.sha256) !== 0) throw new RangeError(`chunk ${chunk.id} is damaged`);
+  return bytes;
+}
+
+function idsOf(parts: readonly RecipePart[]): number[] {
+  return [...new Set(parts.flatMap((part) => (part.kind === 'chunk' ? [part.id] : [])))];
+}
+
+// One statement for every number of ids, so that it is prepared once.
+const places = Array.from({ length: chunksPerRead }, () => '?').join(', ');
+
+function padded(ids: readonly number[]): (number | null)[] {
+  return Array.from({ length: chunksPerRead }, (_, index) => ids[index] ?? null);
+}
+
+function* slices(bytes: Uint8Array, total: Hash): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += pieceBytesMax) {
+    const slice = bytes.subarray(start, start + pieceBytesMax);
+    total.update(slice);
+    yield slice;
+  }
+}
+
+async function whatHappened(session: SqlSession, body: BodyToRead, error: RangeError): Promise<StoreError> {
+  const [row] = await session.all<{ sequence: number }>('SELECT sequence FROM exchanges WHERE sequence = ?', [
+    body.sequence,
+  ]);
+  if (row === undefined) {
+    return new StoreError(
+      'missing',
+      `Exchange ${body.sequence} was deleted while its ${body.side} was read.`,
+    );
+  }
+  const sentence = `The ${body.side} body of exchange ${body.sequence} is damaged: ${error.message}.`;
+  return new StoreError('corrupt', sentence, { cause: error });
+}

@@ -1,0 +1,119 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bodyKey } from './body-key.ts';
+import { decodePackedRecipe } from './body-reader.ts';
+import type { SqlEngine, SqlSession } from './sql-engine.ts';
+import { StoreError } from './store.ts';
+
+const bodiesPerRead = 100;
+const chunksPerRead = 2_000;
+const chunksPerDelete = 500;
+
+/**
+ * Deletes the exchanges with these sequences and their bodies in one transaction; chunks stay for `sweepChunks`.
+ * Idempotent.
+ */
+export async function deleteExchanges(engine: SqlEngine, sequences: readonly number[]): Promise<number> {
+  return engine.write(async (session) => {
+    let deleted = 0;
+    for (const sequence of sequences) {
+      await session.run('DELETE FROM bodies WHERE id IN (?, ?)', [
+        bodyKey(sequence, 'request'),
+        bodyKey(sequence, 'response'),
+      ]);
+      await session.run('DELETE FROM arrivals WHERE sequence = ?', [sequence]);
+      deleted += await session.run('DELETE FROM exchanges WHERE sequence = ?', [sequence]);
+    }
+    return deleted;
+  });
+}
+
+/**
+ * Deletes chunks that no recipe mentions. Recipes are read without a lock; right before each slice of deletions,
+ * under the write lock, those that were committed meanwhile are read as well. So a chunk that a recorder in another
+ * process has just referred to stays, and the recorder learns from the counter that others went.
+ */
+export async function sweepChunks(
+  engine: SqlEngine,
+  patiently: <Result>(work: () => Promise<Result>) => Promise<Result>,
+): Promise<void> {
+  const mentions = new Mentions();
+  while (await mentions.readSome(engine)) await nextTurn();
+  const last = await lastChunk(engine);
+  for (let cursor = 0; cursor < last; ) {
+    const rows = await engine.all<{ id: number }>('SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT ?', [
+      cursor,
+      chunksPerRead,
+    ]);
+    const ids = rows.map((row) => row.id).filter((id) => id <= last && !mentions.has(id));
+    for (let start = 0; start < ids.length; start += chunksPerDelete) {
+      const slice = ids.slice(start, start + chunksPerDelete);
+      await patiently(() => engine.write((session) => deleteUnmentioned(session, slice, mentions)));
+    }
+    cursor = rows.at(-1)?.id ?? last;
+    await nextTurn();
+  }
+}
+
+async function deleteUnmentioned(
+  session: SqlSession,
+  ids: readonly number[],
+  mentions: Mentions,
+): Promise<void> {
+  while (await mentions.readSome(session));
+  let deleted = 0;
+  for (const id of ids) {
+    if (!mentions.has(id)) deleted += await session.run('DELETE FROM chunks WHERE id = ?', [id]);
+  }
+  if (deleted > 0) await session.run(`UPDATE counters SET value = value + 1 WHERE name = 'chunk-sweeps'`, []);
+}
+
+async function lastChunk(session: SqlSession): Promise<number> {
+  const [row] = await session.all<{ id: number | null }>('SELECT max(id) AS id FROM chunks', []);
+  return row?.id ?? 0;
+}
+
+/** One bit for each chunk that a recipe read so far mentions: 1 MB for eight million chunks. */
+class Mentions {
+  #bits = new Uint8Array(4096);
+  #lastBody = 0;
+
+  has(id: number): boolean {
+    return ((this.#bits[Math.floor(id / 8)] ?? 0) & (1 << (id % 8))) !== 0;
+  }
+
+  /** Reads the next recipes; false when there are none. Numbers of bodies rise in the order of commits. */
+  async readSome(session: Pick<SqlSession, 'all'>): Promise<boolean> {
+    const rows = await session.all<{ id: number; recipe: Uint8Array }>(
+      'SELECT id, recipe FROM bodies WHERE id > ? ORDER BY id LIMIT ?',
+      [this.#lastBody, bodiesPerRead],
+    );
+    for (const row of rows) this.#read(row.id, row.recipe);
+    return rows.length > 0;
+  }
+
+  #read(body: number, recipe: Uint8Array): void {
+    for (const part of decodeOrRefuse(body, recipe)) if (part.kind === 'chunk') this.#add(part.id);
+    this.#lastBody = body;
+  }
+
+  #add(id: number): void {
+    const place = Math.floor(id / 8);
+    if (place >= this.#bits.length) {
+      const grown = new Uint8Array(Math.max(place + 1, this.#bits.length * 2));
+      grown.set(this.#bits);
+      this.#bits = grown;
+    }
+    this.#bits[place]! |= 1 << (id % 8);
+  }
+}
+
+// With an unreadable recipe nobody knows what is needed: then nothing more is deleted.
+function decodeOrRefuse(body: number, recipe: Uint8Array) {
+  try {
+    return decodePackedRecipe(recipe);
+  } catch (error) {
+    throw new StoreError('corrupt', `Recipe ${body} is damaged; no chunks were deleted after that.`, {
+      cause: error,
+    });
+  }
+}
