@@ -30,6 +30,14 @@ export interface ConfigProblem {
   readonly excerpt?: string;
 }
 
+/** A problem at a key, before file, line and column are known. */
+export interface RuleProblem {
+  readonly code: ConfigProblem['code'];
+  readonly path: readonly PropertyKey[];
+  readonly sentence: string;
+  readonly fix?: string;
+}
+
 /** The problem as it is printed: what, where, and what to do, on up to five lines without colours. */
 export function formatConfigProblem(problem: ConfigProblem): string {
   const sign = problem.code.startsWith('W') ? '⚠' : '✖';

@@ -1,17 +1,7 @@
-import type { ConfigProblem } from './config-problem.ts';
+import type { RuleProblem } from './config-problem.ts';
 import type { ReadConfig } from './config-schema.ts';
-import { nearestName } from './nearest-name.ts';
 import { isLoopback } from './network-readers.ts';
-import { readProviderAddress } from './provider-address.ts';
-import type { ReadProvider } from './provider-schema.ts';
-
-/** A problem at a key, before file, line and column are known. */
-export interface RuleProblem {
-  readonly code: ConfigProblem['code'];
-  readonly path: readonly PropertyKey[];
-  readonly sentence: string;
-  readonly fix?: string;
-}
+import { checkProvider, didYouMean } from './provider-rules.ts';
 
 /** Checks what needs more than one key. Pure; finds everything, not only the first problem. */
 export function checkRules(config: ReadConfig): readonly RuleProblem[] {
@@ -55,83 +45,6 @@ function* checkPorts({ server }: ReadConfig): Generator<RuleProblem> {
       fix: `Give each its own port; the defaults are 3000 (port), 3001 (core_port) and 3002 (data_port).`,
     };
   }
-}
-
-function* checkProvider(name: string, provider: ReadProvider, config: ReadConfig): Generator<RuleProblem> {
-  const at = (key: string, sentence: string, fix?: string): RuleProblem => ({
-    code: 'E1006',
-    path: ['providers', name, key],
-    sentence: `provider '${name}' ${sentence}`,
-    ...(fix === undefined ? {} : { fix }),
-  });
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || name === 'constructor') {
-    yield {
-      code: 'E1006',
-      path: ['providers', name],
-      sentence: 'a provider name has letters, digits, dots, dashes only',
-    };
-  }
-  const choices = "(must be 'anthropic' or 'openai')";
-  if (provider.format === undefined) yield at('format', `is missing required 'format' field ${choices}`);
-  else if (!isFormat(provider.format))
-    yield at('format', `has invalid format '${provider.format}' ${choices}`);
-  if (provider.base_url === undefined) yield at('base_url', "is missing required 'base_url' field");
-  else yield* checkAddress(provider.base_url, provider, config, at);
-  yield* checkFallback(name, provider, config, at);
-}
-
-type At = (key: string, sentence: string, fix?: string) => RuleProblem;
-
-function* checkAddress(
-  url: string,
-  provider: ReadProvider,
-  config: ReadConfig,
-  at: At,
-): Generator<RuleProblem> {
-  const reading = readProviderAddress(url, { allowHttp: provider.allow_http });
-  if ('wrong' in reading) {
-    yield at('base_url', `has a base_url that ${reading.wrong}`, reading.fix);
-    return;
-  }
-  const { hostname, port, protocol } = new URL(reading.value.origin);
-  const ports = [config.server.port, config.server.core_port, config.server.data_port];
-  const isOurs = isLoopback(hostname) && ports.includes(Number(port || (protocol === 'https:' ? 443 : 80)));
-  if (isOurs) {
-    yield at(
-      'base_url',
-      'has a base_url that is our own address: every request would come back',
-      'Name the provider itself.',
-    );
-  }
-}
-
-function* checkFallback(
-  name: string,
-  provider: ReadProvider,
-  config: ReadConfig,
-  at: At,
-): Generator<RuleProblem> {
-  const fallback = provider.fallback_provider;
-  if (fallback === undefined) return;
-  const key = 'fallback_provider';
-  if (fallback === name) yield at(key, 'cannot have itself as fallback_provider');
-  else if (!Object.hasOwn(config.providers, fallback)) {
-    const sentence = `has invalid fallback_provider '${fallback}' (provider does not exist)`;
-    yield at(key, sentence, didYouMean(fallback, config));
-  } else if (fallsBackToItself(name, config)) {
-    yield { ...at(key, ''), sentence: `circular fallback chain detected involving provider '${name}'` };
-  }
-}
-
-function fallsBackToItself(name: string, config: ReadConfig): boolean {
-  const seen = new Set<string>();
-  let next = config.providers[name]?.fallback_provider;
-  while (next !== undefined && !seen.has(next) && Object.hasOwn(config.providers, next)) {
-    if (next === name) return true;
-    seen.add(next);
-    next = config.providers[next]?.fallback_provider;
-  }
-  return false;
 }
 
 /** Keys outside `providers` that name a provider. */
@@ -205,13 +118,4 @@ function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
     if (provider.fallback_provider !== undefined) yield ['providers', name, 'fallback_provider'];
     if (provider.circuit_breaker.enabled) yield ['providers', name, 'circuit_breaker', 'enabled'];
   }
-}
-
-function didYouMean(name: string, config: ReadConfig): string | undefined {
-  const guess = nearestName(name, Object.keys(config.providers));
-  return guess === undefined ? undefined : `Did you mean '${guess}'?`;
-}
-
-export function isFormat(format: string | undefined): format is 'anthropic' | 'openai' {
-  return format === 'anthropic' || format === 'openai';
 }

@@ -1,14 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import type { ConfigProblem } from './config-problem.ts';
-import { checkRules, type RuleProblem } from './config-rules.ts';
-import type { ReadConfig } from './config-schema.ts';
+import { dirname, join } from 'node:path';
+import { checkFiles } from './check-files.ts';
+import type { ConfigProblem, RuleProblem } from './config-problem.ts';
+import { checkRules } from './config-rules.ts';
 import { readToken } from './data-directory.ts';
-import { type DataDirectoryPath, dataDirectoryPath } from './data-directory-path.ts';
+import { dataDirectoryPath } from './data-directory-path.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
-import { expandVariables } from './expand-variables.ts';
+import { expandTree } from './expand-tree.ts';
 import { findConfigFile } from './find-config-file.ts';
-import { emptyTree, isMapping, mapTexts, type RawPath, type RawTree, setAt, valueAt } from './raw-tree.ts';
+import { emptyTree, isMapping, type RawTree, setAt, valueAt } from './raw-tree.ts';
 import { readSettings } from './read-settings.ts';
 import { resolveConfig } from './resolve-config.ts';
 import type { ResolvedConfig } from './resolved-config.ts';
@@ -87,31 +86,6 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   };
 }
 
-/** Copies the tree with every variable expanded; `DATA_DIR` is the data directory whether or not it was set. */
-function expandTree(
-  source: RawTree,
-  env: Environment,
-  dataDir: string,
-): { tree: RawTree; problems: RuleProblem[] } {
-  const problems: RuleProblem[] = [];
-  const lookUp = (name: string) => (name === 'DATA_DIR' ? dataDir : env[name]);
-  const tree = mapTexts(source, (text, path) => {
-    const { text: expanded, undefinedNames, malformed } = expandVariables(text, lookUp);
-    for (const name of undefinedNames) problems.push(undefinedVariable(name, path));
-    if (malformed) {
-      const fix = `Write \${NAME} or \${NAME:-default}; a plain "\${" is written "$\${".`;
-      problems.push({ code: 'E1005', path, sentence: `a "\${" has no variable name and "}" behind it`, fix });
-    }
-    return expanded;
-  });
-  return { tree: tree as RawTree, problems };
-}
-
-function undefinedVariable(name: string, path: RawPath): RuleProblem {
-  const sentence = `the variable ${name} is not set and has no default`;
-  return { code: 'E1005', path, sentence, fix: `Set ${name}, or write \${${name}:-default}.` };
-}
-
 /**
  * Fills in what depends on the surroundings. The provider `anthropic` always exists, and a block of this name needs
  * to say only what differs.
@@ -126,61 +100,6 @@ function addDefaults(tree: RawTree, dataDir: string): void {
   setAt(tree, ['providers', 'anthropic'], given);
 }
 
-interface FileFindings {
-  readonly databasePath: string;
-  readonly certificates: ReadonlyMap<string, string>;
-  readonly problems: readonly RuleProblem[];
-}
-
-interface FileSurroundings {
-  readonly dataDir: DataDirectoryPath;
-  /** Directory that relative paths of the file are relative to. */
-  readonly baseDir: string;
-}
-
-/** Looks at what the configuration points to on disk. */
-async function checkFiles(config: ReadConfig, around: FileSurroundings): Promise<FileFindings> {
-  const problems: RuleProblem[] = [];
-  const databasePath = resolve(around.baseDir, config.storage.db_path);
-  const directory = dirname(databasePath);
-  const isDefaultPlace = around.dataDir.isDefault && directory === around.dataDir.path;
-  if (!isDefaultPlace && !(await isDirectory(directory))) {
-    const sentence = `Database path ${databasePath} does not exist. Create directory first.`;
-    problems.push({
-      code: 'E1008',
-      path: ['storage', 'db_path'],
-      sentence,
-      fix: `mkdir -p ${JSON.stringify(directory)}`,
-    });
-  } else if (!around.dataDir.isDefault && !(await isDirectory(around.dataDir.path))) {
-    const sentence = `The data directory ${around.dataDir.path} does not exist. Create directory first.`;
-    problems.push({
-      code: 'E1009',
-      path: [],
-      sentence,
-      fix: `mkdir -m 700 -p ${JSON.stringify(around.dataDir.path)}`,
-    });
-  }
-  const certificates = new Map<string, string>();
-  for (const [name, { ca_file: caFile }] of Object.entries(config.providers)) {
-    if (caFile === undefined) continue;
-    const pem = await readFile(resolve(around.baseDir, caFile), 'utf8').catch(() => '');
-    if (/-----BEGIN CERTIFICATE-----/.test(pem)) certificates.set(name, pem);
-    else {
-      const sentence = `ca_file ${resolve(around.baseDir, caFile)} cannot be read or has no PEM certificate`;
-      problems.push({ code: 'E1003', path: ['providers', name, 'ca_file'], sentence });
-    }
-  }
-  return { databasePath, certificates, problems };
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then(
-    (status) => status.isDirectory(),
-    () => false,
-  );
-}
-
 /** Gives each problem the place its value comes from. */
 function locator(file: YamlFile | undefined, variables: ReadonlyMap<string, string>) {
   return ({ path, ...problem }: RuleProblem): ConfigProblem => {
@@ -192,6 +111,20 @@ function locator(file: YamlFile | undefined, variables: ReadonlyMap<string, stri
     const place: FilePlace = file.locate(path, what);
     return { ...problem, ...place };
   };
+}
+
+/** The first problem of a place is the cause of the others. */
+function onePerPlace(problems: readonly RuleProblem[]): readonly RuleProblem[] {
+  const first = new Map<string, RuleProblem>();
+  for (const problem of problems) {
+    const place = JSON.stringify(problem.path);
+    if (!first.has(place)) first.set(place, problem);
+  }
+  return [...first.values()];
+}
+
+function inFileOrder(problems: ConfigProblem[]): ConfigProblem[] {
+  return problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }
 
 function originFinder(file: YamlFile | undefined, variables: ReadonlyMap<string, string>) {
@@ -209,18 +142,4 @@ function listShown(shown: RawTree, originOf: (path: readonly string[]) => Origin
     value,
     origin: originOf(path),
   }));
-}
-
-/** The first problem of a place is the cause of the others. */
-function onePerPlace(problems: readonly RuleProblem[]): readonly RuleProblem[] {
-  const first = new Map<string, RuleProblem>();
-  for (const problem of problems) {
-    const place = JSON.stringify(problem.path);
-    if (!first.has(place)) first.set(place, problem);
-  }
-  return [...first.values()];
-}
-
-function inFileOrder(problems: ConfigProblem[]): ConfigProblem[] {
-  return problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
 }

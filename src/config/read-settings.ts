@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { RuleProblem } from './config-rules.ts';
+import type { RuleProblem } from './config-problem.ts';
 import { configSchema, type ReadConfig } from './config-schema.ts';
 import { keysAt } from './list-settings.ts';
 import { nearestName } from './nearest-name.ts';

@@ -6,10 +6,10 @@ import {
   type CoreTimeouts,
   coreConfigVersion,
 } from '#core-config';
-import { isFormat } from './config-rules.ts';
 import type { ReadConfig } from './config-schema.ts';
 import { isLoopback } from './network-readers.ts';
 import { readProviderAddress } from './provider-address.ts';
+import { isFormat } from './provider-rules.ts';
 import type { ReadProvider } from './provider-schema.ts';
 import type { DataConfig, ResolvedConfig, StoreConfig, SupervisorConfig } from './resolved-config.ts';
 
