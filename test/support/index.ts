@@ -23,6 +23,7 @@ export {
 } from './fake-provider.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
 export {
+  answerAsProvider,
   anthropicError,
   type FakeBlock,
   type FakeMessage,
