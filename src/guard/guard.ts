@@ -1,6 +1,6 @@
 import type { AccessConfig } from '#core-config';
 import type { HeaderList, Problem } from '#exchange';
-import { hostProblem } from './host.ts';
+import { hostProblem, type OwnPorts } from './host.ts';
 import { type Area, originProblem } from './origin.ts';
 import { createPeerCheck, type PeerCheck, type PeerSocket, type PeerVerdict } from './peer-user.ts';
 import { tokenFrom, tokenMatches } from './token.ts';
@@ -25,14 +25,8 @@ export interface Guard {
   judge(request: GuardedRequest, area: Area): Problem | undefined | Promise<Problem | undefined>;
 }
 
-/**
- * @param ports the ports we are reached through, fronts of ours included
- */
-export function createGuard(
-  access: AccessConfig,
-  ports: readonly number[],
-  options: GuardOptions = {},
-): Guard {
+/** @param ports fronts of ours included */
+export function createGuard(access: AccessConfig, ports: OwnPorts, options: GuardOptions = {}): Guard {
   const peerCheck = options.peerCheck ?? createPeerCheck();
   return {
     judge(request, area) {

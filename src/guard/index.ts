@@ -7,6 +7,7 @@
  */
 export type { Guard, GuardedRequest, GuardOptions } from './guard.ts';
 export { createGuard } from './guard.ts';
+export type { OwnPorts } from './host.ts';
 export { hostProblem } from './host.ts';
 export type { Area } from './origin.ts';
 export { originProblem } from './origin.ts';
