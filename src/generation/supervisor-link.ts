@@ -19,13 +19,16 @@ const callbacks: Record<Wish, (() => void)[]> = { drain: [], stop: [] };
  */
 export async function receiveStartOrder(): Promise<StartOrder> {
   link();
-  received =
-    process.send === undefined
-      ? parseStartOrder(JSON.parse(await readStandardInput()))
-      : await orderFromSupervisor();
+  try {
+    received =
+      process.send === undefined
+        ? parseStartOrder(JSON.parse(await readStandardInput()))
+        : await orderFromSupervisor();
+  } finally {
+    // From here on the service's own sockets and timers decide how long it lives, not the channel.
+    process.channel?.unref();
+  }
   process.title = `throughline-${received.service}`;
-  // From here on the service's own sockets and timers decide how long it lives, not the channel.
-  process.channel?.unref();
   return received;
 }
 
