@@ -17,6 +17,8 @@ export interface CoreConfig {
   readonly providers: readonly CoreProvider[];
   /** Name of the provider for requests that no rule claims. */
   readonly defaultProvider: string;
+  /** Further ports that may stand in `Host`: those of a front that is not ours and keeps the client's `Host`. */
+  readonly ports?: readonly number[];
   /** Where the front pipes everything that is not `/v1`; absent when core serves no front. */
   readonly dataAddress?: { readonly host: string; readonly port: number };
 }

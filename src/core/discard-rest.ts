@@ -8,7 +8,10 @@ const discardMsMax = 10_000;
  * would reset the connection before the client has read its answer. A client that does not come to an end is cut.
  */
 export function discardRest(request: IncomingMessage, done: () => void): void {
-  if (request.complete || request.socket.destroyed) return done();
+  if (request.complete || request.socket.destroyed) {
+    done();
+    return;
+  }
   const timer = setTimeout(() => request.socket.destroy(), discardMsMax);
   timer.unref();
   let isDone = false;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HeaderList, Problem } from '#exchange';
-import { strictTarget } from '#guard';
+import { isProblem, strictTarget, taggedPath } from '#guard';
 import type { CoreContext } from './core-context.ts';
 import { forward } from './forward.ts';
 import type { Pipe } from './front.ts';
@@ -8,6 +8,75 @@ import { answerOwnPage, isOwnPage } from './own-pages.ts';
 import { refuse } from './refuse.ts';
 
 export type Dispatch = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Who answers a request. */
+type Destination =
+  /** The provider. `path` is without the tag, with its query. */
+  | { readonly kind: 'provider'; readonly path: string; readonly tag: string | undefined }
+  /** This process: health, metrics, probes. */
+  | { readonly kind: 'own-page'; readonly path: string }
+  /** proxy-data, behind a front. */
+  | { readonly kind: 'data' }
+  | { readonly kind: 'refused'; readonly problem: Problem };
+
+/**
+ * Looks at the head of each request of one listener, asks the guard, and hands it to whoever answers it.
+ * @param pipe towards proxy-data; absent when this listener is no front
+ */
+export function createDispatch(core: CoreContext, pipe: Pipe | undefined): Dispatch {
+  return (request, response) => {
+    // What the client reads is the provider's, its Date included.
+    response.sendDate = false;
+    const destination = destinationOf(core, request, pipe !== undefined);
+    const verdict = core.guard.judge(request, destination.kind === 'data' ? 'api' : 'v1');
+    if (verdict instanceof Promise) {
+      void verdict.then((problem) => deliver(core, request, response, { destination, problem, pipe }));
+    } else {
+      deliver(core, request, response, { destination, problem: verdict, pipe });
+    }
+  };
+}
+
+interface Delivery {
+  readonly destination: Destination;
+  /** What the guard found. */
+  readonly problem: Problem | undefined;
+  readonly pipe: Pipe | undefined;
+}
+
+function deliver(
+  core: CoreContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { destination, problem, pipe }: Delivery,
+): void {
+  if (request.socket.destroyed) return;
+  // proxy-data asks for the token itself: its page must come up before anybody can enter one.
+  const isForData = destination.kind === 'data' && problem?.code === 'token-required';
+  if (problem !== undefined && !isForData) {
+    refuse(core, request, response, problem);
+    return;
+  }
+  if (destination.kind === 'refused') refuse(core, request, response, destination.problem);
+  else if (destination.kind === 'own-page') answerOwnPage(core, request, response, destination.path);
+  else if (destination.kind === 'data') pipe?.(request, response);
+  else forward(core, { request, response, path: destination.path, tag: destination.tag });
+}
+
+function destinationOf(core: CoreContext, request: IncomingMessage, isFront: boolean): Destination {
+  const problem = headProblem(core, request);
+  if (problem !== undefined) return { kind: 'refused', problem };
+  const target = strictTarget(request.url!);
+  if (isProblem(target)) return { kind: 'refused', problem: target };
+  const { path } = target;
+  if (isOwnPage(request.method!, path, isFront)) return { kind: 'own-page', path };
+  // A lone question mark stays one.
+  const query = request.url!.slice(path.length);
+  if (path.startsWith('/v1/')) return { kind: 'provider', path: path + query, tag: undefined };
+  const tagged = taggedPath(path);
+  if (tagged !== undefined) return { kind: 'provider', path: tagged.path + query, tag: tagged.tag };
+  return isFront ? { kind: 'data' } : { kind: 'refused', problem: { code: 'not-found' } };
+}
 
 /** Methods that are forwarded; others are refused, whatever the provider might think of them. */
 const forwardedMethods: ReadonlySet<string> = new Set([
@@ -20,65 +89,17 @@ const forwardedMethods: ReadonlySet<string> = new Set([
   'OPTIONS',
 ]);
 
-/**
- * Decides for each request of a listener who answers it: the provider (`/v1` and `/p/<tag>/v1`), this process
- * (health and probes), on a front proxy-data (all the rest), or nobody.
- * @param pipe towards proxy-data; absent when this listener is no front
- */
-export function createDispatch(core: CoreContext, pipe: Pipe | undefined): Dispatch {
-  return (request, response) => {
-    // What the client reads is the provider's, including its Date.
-    response.sendDate = false;
-    const problem = headProblem(core, request);
-    if (problem !== undefined) return refuse(core, request, response, problem);
-    const target = strictTarget(request.url!);
-    if ('code' in target) return refuse(core, request, response, target);
-    const place = placeOf(target.path);
-    const isV1 = place.kind === 'v1' && !isOwnPage(request.method!, target.path, pipe !== undefined);
-    const verdict = core.guard.judge(request, isV1 ? 'v1' : 'api');
-    const go = (found: Problem | undefined): void => {
-      if (response.destroyed || request.socket.destroyed) return;
-      if (found !== undefined) return refuse(core, request, response, found);
-      if (hasExpectation(request.rawHeaders)) response.writeContinue();
-      if (isV1 && place.kind === 'v1') {
-        const query = target.query === '' ? '' : `?${target.query}`;
-        return forward(core, { request, response, path: place.path + query, tag: place.tag });
-      }
-      if (answerOwnPage(core, request, response, target.path, pipe !== undefined)) return;
-      if (pipe !== undefined) return pipe(request, response);
-      refuse(core, request, response, { code: 'not-found' });
-    };
-    if (verdict instanceof Promise) verdict.then(go, () => go({ code: 'internal' }));
-    else go(verdict);
-  };
-}
-
-/** What is wrong with the head, before anybody looks at its target. */
+/** What is wrong with the head, whatever its target. */
 function headProblem(core: CoreContext, { method, rawHeaders }: IncomingMessage): Problem | undefined {
   if (rawHeaders.length / 2 > core.config.limits.headerFieldsMax) return { code: 'head-too-large' };
   if (!forwardedMethods.has(method!)) return { code: 'method-not-allowed' };
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.length === 7 && rawHeaders[i]!.toLowerCase() === 'upgrade')
-      return { code: 'upgrade-refused' };
-  }
-  return undefined;
+  return hasField(rawHeaders, 'upgrade') ? { code: 'upgrade-refused' } : undefined;
 }
 
-function hasExpectation(rawHeaders: HeaderList): boolean {
+/** @param name in lower case */
+function hasField(rawHeaders: HeaderList, name: string): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.length === 6 && rawHeaders[i]!.toLowerCase() === 'expect') return true;
+    if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name) return true;
   }
   return false;
-}
-
-type Place =
-  | { readonly kind: 'v1'; readonly path: string; readonly tag: string | undefined }
-  | { readonly kind: 'other' };
-
-const tagged = /^\/p\/([A-Za-z0-9._-]{1,64})(\/v1(?:\/.*)?)$/;
-
-function placeOf(path: string): Place {
-  if (path.startsWith('/v1/') || path === '/v1') return { kind: 'v1', path, tag: undefined };
-  const match = path.startsWith('/p/') ? tagged.exec(path) : null;
-  return match === null ? { kind: 'other' } : { kind: 'v1', path: match[2]!, tag: match[1]! };
 }

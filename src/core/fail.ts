@@ -5,17 +5,23 @@ import { discardRest } from './discard-rest.ts';
 import { problemAnswer } from './problem-answer.ts';
 import type { RunningExchange } from './running-exchange.ts';
 
+/** Why an exchange cannot go on, and how the record shall call it when an answer has already begun. */
+export interface Failure {
+  readonly problem: Problem;
+  readonly end: ExchangeEnd;
+  readonly cause?: string;
+}
+
 /**
  * Ends an exchange that cannot go on. While the client has seen nothing it gets a problem it can read and retry;
  * once an answer has begun its connection is broken instead: never a clean end, nothing injected.
  */
-export function failExchange(
-  core: CoreContext,
-  exchange: RunningExchange,
-  failure: { readonly problem: Problem; readonly end: ExchangeEnd; readonly cause?: string },
-): void {
-  if (exchange.answerPhase === 'none') return answerProblem(core, exchange, failure.problem, failure.cause);
-  if (exchange.answerPhase !== 'relaying') return;
+export function failExchange(core: CoreContext, exchange: RunningExchange, failure: Failure): void {
+  if (exchange.answerPhase === 'none') answerProblem(core, exchange, failure.problem, failure.cause);
+  else if (exchange.answerPhase === 'relaying') breakAnswer(exchange, failure);
+}
+
+function breakAnswer(exchange: RunningExchange, failure: Failure): void {
   exchange.answerPhase = 'over';
   exchange.upstreamRequest?.destroy();
   void exchange.close(failure.end, failure.problem, failure.cause);

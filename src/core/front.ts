@@ -15,7 +15,10 @@ export function createPipe(
   address: { readonly host: string; readonly port: number },
 ): Pipe {
   return (request, response) => {
-    if (core.metrics.piped >= core.config.limits.pipedRequestsMax) return refuseData(core, request, response);
+    if (core.metrics.piped >= core.config.limits.pipedRequestsMax) {
+      refuseData(core, request, response);
+      return;
+    }
     core.metrics.piped += 1;
     let isOver = false;
     const over = (): void => {
@@ -76,7 +79,8 @@ function relayPiped(
 function refuseData(core: CoreContext, request: IncomingMessage, response: ServerResponse): void {
   const { accept } = request.headers;
   if (request.method !== 'GET' || !accept?.includes('text/html')) {
-    return refuse(core, request, response, { code: 'data-unavailable' });
+    refuse(core, request, response, { code: 'data-unavailable' });
+    return;
   }
   core.metrics.refused('data-unavailable');
   response.writeHead(503, [

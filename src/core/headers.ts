@@ -20,6 +20,8 @@ export interface RequestHeaders {
   /** Undefined when the client named no length. */
   readonly contentLength: number | undefined;
   readonly isChunked: boolean;
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
 }
 
 export interface UpstreamFraming {
@@ -38,6 +40,7 @@ export function requestHeadersFor(
   const named = fieldsNamedInConnection(raw);
   let contentLength: number | undefined;
   let isChunked = false;
+  let expectsContinue = false;
   let hasHost = false;
   let hasVersion = false;
   let hasCredential = false;
@@ -51,8 +54,10 @@ export function requestHeadersFor(
     } else if (lower === 'transfer-encoding') {
       isChunked = true;
       headers.push(name, value);
-    } else if (hopByHop.has(lower) || lower === 'expect' || named?.has(lower)) {
-      // Between the client and us only; the expectation is answered by us.
+    } else if (lower === 'expect') {
+      expectsContinue = true;
+    } else if (hopByHop.has(lower) || named?.has(lower)) {
+      // Between the client and us only.
     } else if (lower.startsWith('x-throughline-')) {
       // Ours: tokens and tags of this proxy are none of the provider's business.
     } else if (provider.apiKey !== undefined && (lower === 'x-api-key' || lower === 'authorization')) {
@@ -72,7 +77,7 @@ export function requestHeadersFor(
   // Node would frame a bodiless POST as chunked; a length of zero says the same and is what clients send.
   if (contentLength === undefined && !isChunked && !bodilessMethods.has(method))
     headers.push('Content-Length', '0');
-  return { headers, contentLength, isChunked };
+  return { headers, contentLength, isChunked, expectsContinue };
 }
 
 const bodilessMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);

@@ -10,15 +10,13 @@ export function isOwnPage(method: string, path: string, isFront: boolean): boole
 
 const pages: ReadonlySet<string> = new Set(['/health', '/v1/health', '/livez', '/readyz', '/metrics']);
 
-/** Answers probes and operator pages. Returns false when the path is none of them. */
+/** Answers a probe or an operator page. */
 export function answerOwnPage(
   core: CoreContext,
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
-  isFront: boolean,
-): boolean {
-  if (!isOwnPage(request.method!, path, isFront)) return false;
+): void {
   if (!pages.has(path)) send(core, response, 200, undefined, '');
   else if (request.method !== 'GET' && request.method !== 'HEAD') send(core, response, 405, undefined, '');
   else if (path === '/livez') send(core, response, 200, 'text/plain; charset=utf-8', 'ok\n');
@@ -26,7 +24,6 @@ export function answerOwnPage(
   else if (path === '/metrics')
     send(core, response, 200, 'text/plain; version=0.0.4', core.metrics.text(gauges(core)));
   else sendHealth(core, response);
-  return true;
 }
 
 function sendReadiness(core: CoreContext, response: ServerResponse): void {

@@ -1,5 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Problem } from '#exchange';
+import { headerValue, type Problem } from '#exchange';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { nextExchangeId } from './exchange-ids.ts';
@@ -18,9 +18,12 @@ export function refuse(
   const answer = problemAnswer(problem, nextExchangeId(Date.now()), closes);
   response.sendDate = false;
   response.writeHead(answer.status, answer.headers);
-  if (!hasRest) return void response.end(answer.body);
-  response.write(answer.body);
-  discardRest(request, () => response.end());
+  if (hasRest) {
+    response.write(answer.body);
+    discardRest(request, () => response.end());
+  } else {
+    response.end(answer.body);
+  }
 }
 
 /** After these the connection is of no more use, or another one would have to wait for its descriptor. */
@@ -31,12 +34,11 @@ const mustClose: ReadonlySet<string> = new Set([
   'head-too-large',
 ]);
 
+/** A client that waits for `100 Continue` sends no body after an answer. */
 function hasBody({ rawHeaders }: IncomingMessage): boolean {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase();
-    if (name === 'transfer-encoding' || (name === 'content-length' && rawHeaders[i + 1] !== '0')) return true;
-  }
-  return false;
+  if (headerValue(rawHeaders, 'expect') !== undefined) return false;
+  if (headerValue(rawHeaders, 'transfer-encoding') !== undefined) return true;
+  return Number(headerValue(rawHeaders, 'content-length') ?? 0) > 0;
 }
 
 /** A problem as raw bytes, for a connection whose request Node could not read. */

@@ -3,7 +3,6 @@ import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { failExchange } from './fail.ts';
-import type { ResponseHeaders } from './headers.ts';
 import type { RunningExchange } from './running-exchange.ts';
 import { teeReceived, teeSent } from './tee.ts';
 
@@ -58,7 +57,7 @@ export function relayAnswer(
   core: CoreContext,
   exchange: RunningExchange,
   answer: IncomingMessage,
-  { contentLength }: ResponseHeaders,
+  contentLength: number | undefined,
 ): void {
   const { response } = exchange;
   let lastPiece: Buffer | undefined;

@@ -54,7 +54,8 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
   }
   const log = parts.log ?? createLog();
   const descriptorsMax = parts.descriptorsMax ?? descriptorLimit();
-  const ownPorts = new Set<number>();
+  // Filled when the listeners stand; the guard and the upstreams look at it with every request.
+  const ownPorts = [...(config.ports ?? [])];
   const core: CoreContext = {
     config,
     version: order.version,
@@ -73,7 +74,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     isDraining: false,
   };
   const { servers, addresses } = await listen(core, order.listeners, connectionsMax(descriptorsMax));
-  for (const { port } of addresses) ownPorts.add(port);
+  for (const { port } of addresses) ownPorts.push(port);
   const stopWatching = watchDeadlines(core);
   const leave = async (): Promise<void> => {
     stopWatching();
@@ -92,7 +93,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
   };
 }
 
-function createUpstreams(config: CoreConfig, ownPorts: ReadonlySet<number>): ReadonlyMap<string, Upstream> {
+function createUpstreams(config: CoreConfig, ownPorts: readonly number[]): ReadonlyMap<string, Upstream> {
   const options = {
     connectMs: config.timeouts.upstreamConnectMs,
     headBytesMax: config.limits.headBytesMax,

@@ -20,9 +20,9 @@ export class Tally {
    */
   addSent(piece: Uint8Array, received: Tally): void {
     const wereEqual = this.crc32 === received.#crc32Before && this.bytes + piece.length === received.bytes;
-    if (!wereEqual) return this.add(piece);
-    this.bytes = received.bytes;
-    this.crc32 = received.crc32;
+    this.#crc32Before = this.crc32;
+    this.bytes += piece.length;
+    this.crc32 = wereEqual ? received.crc32 : crc32(piece, this.crc32);
   }
 
   snapshot(): BodyTally {

@@ -17,7 +17,7 @@ export interface Upstream {
   readonly hostHeader: string;
   /** Starts a request. `path` is the validated path and query of the client. Throws when a header is not valid HTTP. */
   request(method: string, path: string, headers: readonly string[]): ClientRequest;
-  /** Closes idle connections; open ones are left to their exchanges. */
+  /** Closes all connections. */
   close(): void;
 }
 
@@ -25,7 +25,7 @@ export interface UpstreamOptions {
   readonly connectMs: number;
   readonly headBytesMax: number;
   /** Ports this process serves: a provider that turns out to be ourselves is refused when the connection stands. */
-  readonly ownPorts: ReadonlySet<number>;
+  readonly ownPorts: readonly number[];
 }
 
 /** A connection that did not come about for a reason of ours. */
@@ -121,7 +121,7 @@ function prepareAgent(agent: http.Agent, options: UpstreamOptions): void {
 
 function watchConnect(socket: Socket, isTls: boolean, { connectMs, ownPorts }: UpstreamOptions): void {
   socket.once('connect', () => {
-    if (socket.remoteAddress === socket.localAddress && ownPorts.has(socket.remotePort ?? 0)) {
+    if (socket.remoteAddress === socket.localAddress && ownPorts.includes(socket.remotePort ?? 0)) {
       socket.destroy(new ConnectProblem('loop', 'the origin of the provider is this Throughline itself'));
     }
   });

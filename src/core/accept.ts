@@ -1,0 +1,76 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { nowUs } from './clock.ts';
+import type { CoreContext } from './core-context.ts';
+import { nextExchangeId } from './exchange-ids.ts';
+import { clientGone } from './fail.ts';
+import type { Route } from './route.ts';
+import { RunningExchange } from './running-exchange.ts';
+
+/** A request for a provider that the guard let in. */
+export interface Arrival {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Path without the tag, and query with its `?` when there is one: what the provider is asked for. */
+  readonly path: string;
+  readonly tag: string | undefined;
+}
+
+/** Opens the record of an exchange and makes sure that it is closed, whoever leaves first. */
+export function accept(core: CoreContext, arrival: Arrival, { provider, reason }: Route): RunningExchange {
+  const { request, response, path, tag } = arrival;
+  const receivedAtMs = Date.now();
+  const id = nextExchangeId(receivedAtMs);
+  const journal = core.journal.open(id, {
+    receivedAtMs,
+    method: request.method!,
+    target: core.fingerprints.target(request.url!),
+    ...(tag === undefined ? {} : { tag }),
+    httpVersion: request.httpVersion,
+    headers: core.fingerprints.headers(request.rawHeaders),
+    coreVersion: core.version,
+  });
+  journal.routeChosen({
+    provider: provider.name,
+    format: provider.format,
+    reason,
+    upstreamTarget: core.fingerprints.target(provider.basePath + path),
+  });
+  const exchange = new RunningExchange({ id, journal, request, response, provider: provider.name });
+  core.running.add(exchange);
+  watchClient(core, exchange);
+  return exchange;
+}
+
+function watchClient(core: CoreContext, exchange: RunningExchange): void {
+  const { request, response } = exchange;
+  const { socket } = request;
+  const settle = (): void => {
+    if (!core.running.delete(exchange)) return;
+    socket.off('close', left);
+    count(core, exchange);
+  };
+  const left = (): void => {
+    clientGone(exchange);
+    settle();
+  };
+  // Of pipelined requests only the first has a response with a socket, so the connection itself is watched.
+  socket.on('close', left);
+  response.once('close', settle);
+  // A write may meet a closed connection; its end is seen by the listener above.
+  response.on('error', ignore);
+  request.on('error', ignore);
+}
+
+function ignore(): void {}
+
+function count({ metrics }: CoreContext, exchange: RunningExchange): void {
+  const since = (atUs: number | undefined): number | undefined =>
+    atUs === undefined ? undefined : (atUs - exchange.acceptedAtUs) / 1e6;
+  metrics.requestBytes += exchange.requestReceived.bytes;
+  metrics.responseBytes += exchange.responseReceived.bytes;
+  metrics.exchangeEnded(exchange.end ?? 'client-gone', exchange.status, {
+    total: (nowUs() - exchange.acceptedAtUs) / 1e6,
+    firstByte: since(exchange.firstByteAtUs),
+    added: since(exchange.forwardedAtUs),
+  });
+}
