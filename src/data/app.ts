@@ -28,7 +28,11 @@ export function createApp({ handlers, assets, onRoute, onError }: AppOptions): H
     app.on(route.method, path, (context) => {
       onRoute(context.env, key);
       // The table ties each key to a handler of its own query and body; a loop over it cannot say so in types.
-      return answer(context, route, handlers[key] as unknown as Handler<'health.data'>);
+      const handler = handlers[key] as unknown as Handler<'health.data'>;
+      return answer(context, route, handler, (error) => {
+        onError(error, key);
+        context.env.outgoing.destroy();
+      });
     });
   }
   for (const [path, asset] of assets) {
@@ -63,6 +67,7 @@ async function answer(
   context: Context<Bindings>,
   route: Route,
   handler: Handler<'health.data'>,
+  breakOff: (error: unknown) => void,
 ): Promise<Response> {
   const query = parseQuery(route, new URL(context.req.url).searchParams);
   const result: JsonAnswer<unknown> | Response = await handler({
@@ -70,7 +75,7 @@ async function answer(
     id: context.req.param('id') ?? '',
     request: context.req.raw,
     isHead: context.req.method === 'HEAD',
-    bindings: context.env,
+    breakOff,
   });
   return result instanceof Response ? result : jsonResponse(result.body, result.status, result.headers);
 }

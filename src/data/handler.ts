@@ -1,4 +1,3 @@
-import type { HttpBindings } from '@hono/node-server';
 import type { RouteBody, RouteKey, RouteQuery } from '#api';
 
 /** What a handler is told about one request. */
@@ -9,7 +8,8 @@ export interface HandlerInput<K extends RouteKey> {
   readonly request: Request;
   /** True for HEAD: the answer's body is not wanted, so nothing long may begin. */
   readonly isHead: boolean;
-  readonly bindings: HttpBindings;
+  /** Closes the connection in the middle of an answer that cannot be finished; the error goes to the log. */
+  readonly breakOff: (error: unknown) => void;
 }
 
 /** JSON with the shape that the contract promises. */

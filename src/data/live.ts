@@ -80,7 +80,6 @@ export function createLive(options: LiveOptions): Live {
     }
     dropped += 1;
     leave(listener);
-    listener.controller.error(new Error('the listener does not keep up'));
     listener.cut();
   }
 

@@ -25,8 +25,9 @@ export function parseQuery(route: Route, search: URLSearchParams): unknown {
         `The parameter ${name} is longer than ${parameterCharactersMax} characters.`,
       );
     }
-    // An empty value is how a form says "not given".
-    if (values[name] === undefined && value !== '') values[name] = value;
+    // An empty value is how a form says "not given"; a deletion with `before=` was not meant to delete everything.
+    const isGiven = value !== '' || route.refusesUnknownParameters === true;
+    if (values[name] === undefined && isGiven) values[name] = value;
   }
   const parsed = route.query.safeParse(values);
   if (parsed.success) return parsed.data;

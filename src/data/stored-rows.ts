@@ -1,5 +1,6 @@
 import type { ExchangeFilter, ListPlace, Store, StoredExchange } from '#store';
 import type { StoreAccess } from './store-access.ts';
+import { streamResponse } from './stream-response.ts';
 
 const rowsPerPage = 1000;
 const textPerPiece = 64 * 1024;
@@ -54,13 +55,14 @@ export interface RowsFrame {
   /** What follows the array; asked when the last page is known. */
   readonly after: (last: RowPage) => string;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly breakOff: (error: unknown) => void;
 }
 
 /** A JSON answer around a long array, read from the store as fast as the client reads it. */
 export function rowsResponse(
   pages: AsyncIterable<RowPage>,
   toJson: (row: StoredExchange) => string | Promise<string>,
-  { before, after, headers }: RowsFrame,
+  { before, after, headers, breakOff }: RowsFrame,
 ): Response {
   async function* pieces(): AsyncGenerator<Uint8Array> {
     let text = before;
@@ -78,7 +80,6 @@ export function rowsResponse(
     }
     yield Buffer.from(`${text}${after(last)}\n`);
   }
-  return new Response(ReadableStream.from(pieces()), {
-    headers: { ...headers, 'content-type': 'application/json; charset=utf-8' },
-  });
+  const contentType = { 'content-type': 'application/json; charset=utf-8' };
+  return streamResponse(pieces(), { ...headers, ...contentType }, breakOff);
 }

@@ -5,6 +5,7 @@ import { findExchange } from '../find-exchange.ts';
 import type { Handler } from '../handler.ts';
 import type { StoreAccess } from '../store-access.ts';
 import { readDecodedBody, storedBytes } from '../stored-body.ts';
+import { streamResponse } from '../stream-response.ts';
 
 const decodedBytesMax = 64 * 1024 * 1024;
 /** Decoding holds a whole body in memory. */
@@ -30,7 +31,7 @@ export function requestBodyHandler(access: StoreAccess): Handler<'requests.body'
     }
   }
 
-  return async ({ id, query, isHead }) => {
+  return async ({ id, query, isHead, breakOff }) => {
     const exchange = await access.use((store) => findExchange(store, id));
     const headers = downloadHeaders(exchange, query.side);
     if (query.decoded === '1' || query.decoded === 'true') {
@@ -42,8 +43,8 @@ export function requestBodyHandler(access: StoreAccess): Handler<'requests.body'
     }
     const length = knownLength(exchange, query.side);
     const lengthHeader = length === undefined ? {} : { 'content-length': String(length) };
-    const bytes = isHead ? null : ReadableStream.from(exactBytes(access, exchange, query.side, length));
-    return new Response(bytes, { headers: { ...headers, ...lengthHeader } });
+    const bytes = exactBytes(access, exchange, query.side, length);
+    return streamResponse(isHead ? undefined : bytes, { ...headers, ...lengthHeader }, breakOff);
   };
 }
 

@@ -20,7 +20,7 @@ export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
     }));
 
   return {
-    'requests.full': async ({ query, isHead }) => {
+    'requests.full': async ({ query, isHead, breakOff }) => {
       const filter = exchangeFilter({ model: query.model });
       const range = { offset: (query.page - 1) * query.limit, limit: query.limit };
       const { total, first } = await begin(filter, range);
@@ -29,6 +29,7 @@ export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
       return rowsResponse(pages, async (row) => renderJson(await detail(row)), {
         before: '{"requests":[',
         after: () => `],"total":${total}}`,
+        breakOff,
       });
     },
 
@@ -39,18 +40,21 @@ export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
       return { body, headers: nextPageHeaders(request, next) };
     },
 
-    'requests.summary': async ({ query }) => {
+    'requests.summary': async ({ query, breakOff }) => {
       const filter = exchangeFilter(query);
       const limit = query.limit === 0 ? Number.MAX_SAFE_INTEGER : query.limit;
       const { total, first } = await begin(filter, { offset: query.offset, after: placeOf(query), limit });
       return rowsResponse(pagesOf(access, filter, first, limit), summaryText, {
         before: '{"requests":[',
-        after: ({ next }) =>
-          `],${factsText({ total, offset: query.offset, limit: query.limit, nextCursor: next ? writeCursor(next) : null })}`,
+        after: ({ next }) => {
+          const nextCursor = next ? writeCursor(next) : null;
+          return `],${keysText({ total, offset: query.offset, limit: query.limit, nextCursor })}`;
+        },
+        breakOff,
       });
     },
 
-    'requests.summary.v2': async ({ query, request }) => {
+    'requests.summary.v2': async ({ query, request, breakOff }) => {
       const filter = exchangeFilter(query);
       const range = { offset: query.offset, after: placeOf(query), limit: query.limit };
       const { total, first } = await begin(filter, range);
@@ -62,7 +66,7 @@ export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
         ...(isWholeRange(first, query.limit) ? nextPageHeaders(request, first.next) : {}),
       };
       const pages = pagesOf(access, filter, first, query.limit);
-      return rowsResponse(pages, summaryText, { before: '[', after: () => ']', headers });
+      return rowsResponse(pages, summaryText, { before: '[', after: () => ']', headers, breakOff });
     },
   };
 }
@@ -72,7 +76,7 @@ function summaryText(row: StoredExchange): string {
 }
 
 /** The keys of an object without its opening brace. */
-function factsText(facts: object): string {
+function keysText(facts: object): string {
   return JSON.stringify(facts).slice(1);
 }
 

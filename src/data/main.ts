@@ -1,0 +1,75 @@
+import type { DataConfig } from '#config';
+import {
+  listenOn,
+  onDrain,
+  onStop,
+  prepareProcess,
+  receiveStartOrder,
+  reportFailed,
+  reportReady,
+  type StartOrder,
+} from '#generation';
+import { createGuard, isProblem, strictTarget } from '#guard';
+import { openStore } from '#store';
+import type { EntranceRules } from './entrance.ts';
+import { createLog } from './log.ts';
+import { createDataServer } from './server.ts';
+
+/** How long answers that are being given may take when the service leaves. */
+const drainMs = 5_000;
+
+prepareProcess();
+await start().catch(async (error: unknown) => {
+  const sentence = `proxy-data cannot start: ${error instanceof Error ? error.message : String(error)}`;
+  await reportFailed(sentence);
+  process.exit(1);
+});
+
+async function start(): Promise<void> {
+  const order = await receiveStartOrder();
+  // The supervisor and this program are of one release; the configuration was checked when it was loaded.
+  const config = order.config as DataConfig;
+  const log = createLog(config.logLevel);
+  const ports = new Set([...config.ports, ...order.listeners.map((slot) => slot.port)]);
+  process.on('uncaughtException', (error) => {
+    // The supervisor starts another one; going on after a bug could answer with wrong data.
+    log.fatal({ err: error }, 'a bug ended the service');
+    process.exit(1);
+  });
+  const data = createDataServer({
+    config,
+    version: order.version,
+    rules: entranceRules(config, ports),
+    openStore: () => openStore(config.store, { role: 'reader' }),
+    log,
+  });
+
+  const leave = async (): Promise<void> => {
+    log.info('leaving');
+    await data.drain(drainMs);
+    process.exit(0);
+  };
+  onDrain(() => void leave());
+  onStop(() => process.exit(0));
+
+  const addresses = await listenEverywhere(order, () => data.createServer());
+  for (const { port } of addresses) ports.add(port);
+  reportReady(addresses);
+  log.info({ addresses, generation: order.generation }, 'ready');
+}
+
+function listenEverywhere(order: StartOrder, createServer: () => Parameters<typeof listenOn>[0]) {
+  return Promise.all(order.listeners.map((slot) => listenOn(createServer(), slot)));
+}
+
+function entranceRules({ access }: DataConfig, ports: ReadonlySet<number>): EntranceRules {
+  const guard = createGuard(access, ports);
+  return {
+    allowedOrigins: access.allowedOrigins,
+    judge: (request) => guard.judge(request, 'api'),
+    judgeTarget: (target) => {
+      const judged = strictTarget(target);
+      return isProblem(judged) ? judged : undefined;
+    },
+  };
+}
