@@ -1,0 +1,198 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createFrameReader,
+  type FrameReader,
+  type FrameReaderCounts,
+  type JournalDirectory,
+  type JournalSegment,
+  type ReadFrame,
+  readSegmentFrom,
+} from '#journal/read';
+import type { JournalPosition } from '#store';
+import { type AssembledExchange, type Assembler, createAssembler, type JournalPlace } from './assemble.ts';
+import type { RecentBytes } from './recent-bytes.ts';
+
+export interface TailStep {
+  /** Exchanges that ended, in the order of their ends. */
+  readonly finished: readonly AssembledExchange[];
+  readonly readBytes: number;
+  /** True when there may be more to do at once. */
+  readonly isMoving: boolean;
+}
+
+const nothing: TailStep = { finished: [], readBytes: 0, isMoving: false };
+
+/** Frames are at most 1 MiB, so two reads hold any of them. */
+const readBytesMax = 1024 * 1024;
+
+/** Follows the journal of one core from segment to segment, in bounded steps. */
+export class JournalTail {
+  readonly coreId: string;
+  readonly assembler: Assembler;
+  readonly #recent: RecentBytes;
+  readonly #resumedAt: JournalPlace;
+  #directory: JournalDirectory;
+  #isCoreDead = false;
+  #hasEnded = false;
+  #segmentNumber: number;
+  /** Bytes of the current segment that were read; `#reader.offset` lags behind by an incomplete frame. */
+  #readOffset: number;
+  #reader: FrameReader;
+  #pastCounts = { tornFrames: 0, damagedBytes: 0, unknownFrames: 0 };
+  readonly #unsettled = new Set<AssembledExchange>();
+
+  constructor(
+    directory: JournalDirectory,
+    options: { position: JournalPosition | undefined; recent: RecentBytes },
+  ) {
+    this.coreId = directory.coreId;
+    this.#directory = directory;
+    this.#recent = options.recent;
+    this.#segmentNumber = options.position?.segmentNumber ?? 1;
+    this.#readOffset = options.position?.offset ?? 0;
+    this.#resumedAt = { segmentNumber: this.#segmentNumber, offset: this.#readOffset };
+    this.#reader = this.#newReader();
+    this.assembler = createAssembler(directory.coreId);
+  }
+
+  /** The core is dead and everything it left was read. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  get directory(): JournalDirectory {
+    return this.#directory;
+  }
+
+  get counts(): Pick<FrameReaderCounts, 'tornFrames' | 'damagedBytes' | 'unknownFrames'> {
+    const now = this.#reader.counts;
+    return {
+      tornFrames: this.#pastCounts.tornFrames + now.tornFrames,
+      damagedBytes: this.#pastCounts.damagedBytes + now.damagedBytes,
+      unknownFrames: this.#pastCounts.unknownFrames + now.unknownFrames,
+    };
+  }
+
+  /** Bytes of the listing that were not read yet. */
+  get unreadBytes(): number {
+    let bytes = 0;
+    for (const segment of this.#directory.segments) {
+      if (segment.number > this.#segmentNumber) bytes += segment.bytes;
+      else if (segment.number === this.#segmentNumber) bytes += Math.max(0, segment.bytes - this.#readOffset);
+    }
+    return bytes;
+  }
+
+  /** What is known now about the directory. Must be asked *before* a step may take an end for the end. */
+  update(directory: JournalDirectory, isCoreDead: boolean): void {
+    this.#directory = directory;
+    this.#isCoreDead = isCoreDead;
+  }
+
+  segmentPath(segmentNumber: number): string {
+    const known = this.#directory.segments.find((segment) => segment.number === segmentNumber);
+    return known?.path ?? join(this.#directory.path, `${String(segmentNumber).padStart(8, '0')}.seg`);
+  }
+
+  async step(): Promise<TailStep> {
+    if (this.#hasEnded) return nothing;
+    const { segments } = this.#directory;
+    const isCoreDead = this.#isCoreDead;
+    const current = segments.find((segment) => segment.number >= this.#segmentNumber);
+    if (current === undefined) return isCoreDead ? this.#end() : nothing;
+    if (current.number !== this.#segmentNumber) this.#moveTo(current.number);
+
+    const isSealed = segments.at(-1)!.number > current.number;
+    const bytes = await this.#readMore(current);
+    if (bytes !== undefined && bytes.length > 0) {
+      this.#readOffset += bytes.length;
+      return {
+        finished: this.#take(this.#reader.feed(bytes), bytes.length),
+        readBytes: bytes.length,
+        isMoving: true,
+      };
+    }
+    if (!isSealed && !isCoreDead) return nothing;
+    const finished = this.#take(this.#reader.finish(), 0);
+    this.#moveTo(current.number + 1);
+    return { finished, readBytes: 0, isMoving: true };
+  }
+
+  /** These exchanges are stored: the journal is not needed for them any more. */
+  settled(exchange: AssembledExchange): void {
+    this.#unsettled.delete(exchange);
+  }
+
+  /** Everything before this place is stored, or will not be needed. */
+  position(): JournalPosition {
+    let place: JournalPlace = { segmentNumber: this.#segmentNumber, offset: this.#reader.offset };
+    const open = this.assembler.oldestPlace();
+    if (open !== undefined && isBefore(open, place)) place = open;
+    for (const { first } of this.#unsettled) if (isBefore(first, place)) place = first;
+    return { coreId: this.coreId, ...place };
+  }
+
+  async #readMore(segment: JournalSegment): Promise<Buffer | undefined> {
+    // Asking for the size first makes an idle round cost one system call instead of a megabyte.
+    const size = await sizeOf(segment.path);
+    if (size === undefined || size <= this.#readOffset) return undefined;
+    return readSegmentFrom(segment.path, this.#readOffset, Math.min(readBytesMax, size - this.#readOffset));
+  }
+
+  #take(frames: readonly ReadFrame[], readBytes: number): AssembledExchange[] {
+    const finished: AssembledExchange[] = [];
+    for (const frame of frames) {
+      const exchange = this.assembler.feed(frame, this.#segmentNumber);
+      if (exchange !== undefined && this.#isOurs(exchange)) finished.push(exchange);
+    }
+    this.#recent.add(this.assembler.takeBodyFrames(), readBytes);
+    for (const exchange of finished) this.#unsettled.add(exchange);
+    return finished;
+  }
+
+  /**
+   * An exchange without its head is the remainder of one that is stored already, when reading resumed in its
+   * middle. Only where the journal is damaged the head was really lost, and the rest is worth keeping.
+   */
+  #isOurs(exchange: AssembledExchange): boolean {
+    if (exchange.opened !== undefined) return true;
+    const isResumed = this.#resumedAt.segmentNumber > 1 || this.#resumedAt.offset > 0;
+    return !isResumed || this.counts.damagedBytes > 0;
+  }
+
+  #end(): TailStep {
+    this.#hasEnded = true;
+    const finished = this.assembler.interrupt().filter((exchange) => this.#isOurs(exchange));
+    for (const exchange of finished) this.#unsettled.add(exchange);
+    return { finished, readBytes: 0, isMoving: finished.length > 0 };
+  }
+
+  #moveTo(segmentNumber: number): void {
+    this.#pastCounts = this.counts;
+    this.#segmentNumber = segmentNumber;
+    this.#readOffset = 0;
+    this.#reader = this.#newReader();
+  }
+
+  #newReader(): FrameReader {
+    return createFrameReader({
+      coreId: this.coreId,
+      segmentNumber: this.#segmentNumber,
+      offset: this.#readOffset,
+    });
+  }
+}
+
+function isBefore(a: JournalPlace, b: JournalPlace): boolean {
+  return a.segmentNumber < b.segmentNumber || (a.segmentNumber === b.segmentNumber && a.offset < b.offset);
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

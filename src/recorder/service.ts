@@ -1,0 +1,125 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RecorderConfig } from '#config';
+import type { RecorderStatus } from '#exchange';
+import { acquireProcessLock, type ProcessLock } from '#generation';
+import { openStore, setAside } from '#store';
+import { Recorder, type RecorderLog } from './recorder.ts';
+import { createStatusFile } from './status.ts';
+import { createStoreKeeper } from './store-keeper.ts';
+import { createTail } from './tail.ts';
+
+export interface ServiceOptions {
+  readonly log: RecorderLog;
+  /** The journals are ours; called before the store is open, because recording may start late but must not fail. */
+  readonly onReady: () => void;
+  /** Store what can be read by now, then leave. */
+  readonly drain: AbortSignal;
+  /** Leave now; the journal keeps what is not stored. */
+  readonly stop: AbortSignal;
+  /** How long another recorder of the same journals may take to leave; default 10 s. */
+  readonly lockWaitMs?: number;
+}
+
+const statusEveryMs = 1_000;
+const drainMs = 5_000;
+
+/**
+ * Runs the recorder with its lock and its status file. Resolves after a drain or a stop.
+ * @throws Error with a sentence for a person when another recorder holds the journals
+ */
+export async function runRecorder(config: RecorderConfig, options: ServiceOptions): Promise<void> {
+  const { log } = options;
+  await mkdir(config.journalDirectory, { recursive: true, mode: 0o700 });
+  const lock = await takeLock(config.journalDirectory, options.lockWaitMs ?? 10_000);
+  options.onReady();
+
+  const ending = new AbortController();
+  const statusFile = createStatusFile(config.dataDir, (error) =>
+    log.warn({ err: error }, 'cannot write the status file'),
+  );
+  let trouble: string | undefined;
+  const keeper = createStoreKeeper({
+    open: () => openStore(config.store, { role: 'writer' }),
+    setAside: () => setAside(config.store, Date.now()),
+    signal: ending.signal,
+    onTrouble(sentence) {
+      if (sentence === trouble) return;
+      if (sentence === undefined) log.info({}, 'the store works again');
+      else log.warn({ trouble: sentence }, 'waiting for the store; the journal keeps everything');
+      trouble = sentence;
+      writeStatus();
+    },
+    onSetAside: (place, cause) =>
+      log.error(
+        { place, err: cause },
+        'the store is damaged: put aside, building a new one from the journals',
+      ),
+  });
+  const recorder = new Recorder({
+    createTail: (positions) =>
+      createTail({ directory: config.journalDirectory, positions, nowMs: () => performance.now() }),
+    keeper,
+    replayAgeMsMax: config.replayAgeMsMax,
+    replayBytesMax: config.replayBytesMax,
+    log,
+    signal: ending.signal,
+  });
+
+  function status(state: RecorderStatus['state']): RecorderStatus {
+    return {
+      version: 1,
+      atMs: Date.now(),
+      pid: process.pid,
+      state,
+      ...(trouble === undefined ? {} : { trouble }),
+      store: { engine: config.store.engine, engineVersion: '', location: config.store.path },
+      ...recorder.counts,
+      storeErrors: keeper.errors,
+    };
+  }
+  function writeStatus(): void {
+    void statusFile.write(status(trouble === undefined ? 'recording' : 'waiting-for-store'));
+  }
+
+  const statusTimer = setInterval(writeStatus, statusEveryMs);
+  writeStatus();
+  const beginDrain = (): void => {
+    recorder.drain(drainMs);
+    // A store that is locked for good must not keep the process: the journal has everything.
+    setTimeout(() => ending.abort(), drainMs + 1_000).unref();
+  };
+  onAbort(options.drain, beginDrain);
+  onAbort(options.stop, () => ending.abort());
+  try {
+    await recorder.run();
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+  } finally {
+    clearInterval(statusTimer);
+    await keeper.close();
+    await statusFile.write(status('stopped'));
+    lock.release();
+  }
+}
+
+function onAbort(signal: AbortSignal, callback: () => void): void {
+  if (signal.aborted) callback();
+  else signal.addEventListener('abort', callback, { once: true });
+}
+
+/** Two recorders would do no harm to the store but twice the work, so the second waits for the first to leave. */
+async function takeLock(journalDirectory: string, waitMs: number): Promise<ProcessLock> {
+  const deadlineMs = performance.now() + waitMs;
+  for (;;) {
+    const result = await acquireProcessLock(join(journalDirectory, 'recorder.lock'));
+    if (result.kind === 'held') return result.lock;
+    if (performance.now() > deadlineMs) {
+      throw new Error(
+        `another recorder (process ${result.heldBy}) records the journals in ${journalDirectory}: stop it first, or start with another data directory`,
+      );
+    }
+    await delay(100);
+  }
+}
