@@ -1,10 +1,12 @@
 /**
- * Builds what an installed package runs: `node scripts/build.ts [core|recorder|data|cli …]`, everything by default.
+ * Builds what an installed package runs: `node scripts/build.ts [--out DIR] [core|recorder|data|cli …]`, everything
+ * into `dist/` by default.
  * `dist/core.js` is one file without packages; the others keep their packages outside and may share chunks of their
  * own directory. Services lie beside the command line, where it looks for them.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'rolldown';
 
 const root = join(import.meta.dirname, '..');
@@ -16,13 +18,17 @@ const sources: Readonly<Record<string, string>> = {
 };
 
 const started = performance.now();
-const asked = process.argv.slice(2);
+const { values, positionals: asked } = parseArgs({
+  options: { out: { type: 'string' } },
+  allowPositionals: true,
+});
+const out = values.out ?? join(root, 'dist');
 const unknown = asked.find((name) => !Object.hasOwn(sources, name));
 if (unknown !== undefined) {
   console.error(`build: there is no program "${unknown}"; choose from ${Object.keys(sources).join(', ')}`);
   process.exit(2);
 }
-if (asked.length === 0) await rm(join(root, 'dist'), { recursive: true, force: true });
+if (asked.length === 0) await rm(out, { recursive: true, force: true });
 await Promise.all((asked.length === 0 ? Object.keys(sources) : asked).map(buildProgram));
 console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
 
@@ -34,7 +40,7 @@ async function buildProgram(name: string): Promise<void> {
     // Bare names are packages; `#names`, relative and absolute paths are ours.
     external: name === 'core' ? [/^node:/] : [/^node:/, /^(?!#|\.|\/)[\w@]/],
     output: {
-      dir: join(root, 'dist'),
+      dir: out,
       format: 'esm',
       entryFileNames: '[name].js',
       chunkFileNames: `${name}/[name]-[hash].js`,
@@ -44,6 +50,6 @@ async function buildProgram(name: string): Promise<void> {
   });
   for (const file of output) {
     const kilobytes = file.type === 'chunk' ? (file.code.length / 1024).toFixed(0) : '?';
-    console.log(`  dist/${file.fileName}  ${kilobytes} kB`);
+    console.log(`  ${join(out, file.fileName)}  ${kilobytes} kB`);
   }
 }
