@@ -29,6 +29,6 @@ export async function lockServices(dataDir: string, services: readonly ServiceNa
 function alreadyRunning(dataDir: string, service: ServiceName, pid: number): string {
   const state = readRunStates(dataDir).find((other) => other.pid === pid);
   const what = state === undefined ? service : state.services.map((one) => one.service).join(', ');
-  const where = [...new Set(state?.addresses.map(({ host, port }) => `${host}:${port}`))].join(', ');
-  return `Throughline already runs with this data directory (${dataDir}): ${what}, pid ${pid}${where === '' ? '' : `, on ${where}`}. See "throughline status", or end it with "throughline stop".`;
+  const where = [...new Set(state?.addresses.map(({ port }) => port))].join(', ');
+  return `Throughline already runs with this data directory (${dataDir}): ${what}, pid ${pid}${where === '' ? '' : `, port ${where}`}. See "throughline status", or end it with "throughline stop".`;
 }

@@ -1,0 +1,91 @@
+/**
+ * Test program: a service that answers every connection with its generation and pid and does as its order says.
+ * The request decides too: a first line of `crash` ends the process, `hold` leaves the connection open.
+ */
+import { appendFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import {
+  type ListeningAddress,
+  listenOn,
+  onDrain,
+  onStop,
+  receiveStartOrder,
+  reportDraining,
+  reportFailed,
+  reportReady,
+} from '#generation';
+
+export interface StandInConfig {
+  /** A file to which it adds a line for everything that happens to it. */
+  readonly diary: string;
+  readonly behaviour?:
+    | 'serve'
+    | 'exit-at-once'
+    | 'fail'
+    | 'report-another-port'
+    | 'ignore-drain'
+    | 'ignore-everything'
+    | 'say-much';
+  /** Generations before this one exit at once. */
+  readonly servesFrom?: number;
+}
+
+const order = await receiveStartOrder();
+const { diary, behaviour = 'serve', servesFrom = 1 } = order.config as StandInConfig;
+const note = (text: string) => appendFileSync(diary, `${order.service} ${order.generation} ${text}\n`);
+note(`start ${process.pid}`);
+if (behaviour === 'exit-at-once' || order.generation < servesFrom) process.exit(3);
+if (behaviour === 'fail') {
+  await reportFailed('the moon is full');
+  process.exit(1);
+}
+if (behaviour === 'say-much')
+  for (let i = 0; i < 50_000; i += 1) process.stderr.write(`{"level":30,"msg":"line ${i}"}\n`);
+
+const held = new Set<Socket>();
+const servers = order.listeners.map(() => createServer(serve));
+const addresses: ListeningAddress[] = [];
+for (const [index, slot] of order.listeners.entries()) addresses.push(await listenOn(servers[index]!, slot));
+
+function serve(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
+  socket.once('data', (data) => {
+    if (data.toString().startsWith('crash')) process.exit(4);
+    if (!data.toString().startsWith('hold')) {
+      socket.end(`${order.generation} ${process.pid}\n`);
+      return;
+    }
+    held.add(socket);
+    socket.write('held\n');
+    socket.once('close', () => {
+      held.delete(socket);
+      leaveWhenIdle();
+    });
+  });
+}
+
+let isDraining = false;
+function leaveWhenIdle(): void {
+  if (!isDraining) return;
+  reportDraining(held.size);
+  if (held.size > 0) return;
+  note('left');
+  process.exit(0);
+}
+
+// A service without sockets lives on its timers.
+setInterval(() => {}, 1000);
+onDrain(() => {
+  note('drain');
+  if (behaviour.startsWith('ignore')) return;
+  isDraining = true;
+  for (const server of servers) server.close();
+  leaveWhenIdle();
+});
+onStop(() => {
+  note('stop');
+  if (behaviour !== 'ignore-everything') process.exit(0);
+});
+reportReady(
+  behaviour === 'report-another-port' ? addresses.map((one) => ({ ...one, port: one.port + 1 })) : addresses,
+);
