@@ -9,9 +9,8 @@ import {
   reportReady,
   type StartOrder,
 } from '#generation';
-import { createGuard, isProblem, strictTarget } from '#guard';
 import { openStore } from '#store';
-import type { EntranceRules } from './entrance.ts';
+import { entranceRules } from './entrance-rules.ts';
 import { createLog } from './log.ts';
 import { createDataServer } from './server.ts';
 
@@ -39,7 +38,7 @@ async function start(): Promise<void> {
   const data = createDataServer({
     config,
     version: order.version,
-    rules: entranceRules(config, ports),
+    rules: entranceRules(config.access, ports),
     openStore: () => openStore(config.store, { role: 'reader' }),
     log,
   });
@@ -60,16 +59,4 @@ async function start(): Promise<void> {
 
 function listenEverywhere(order: StartOrder, createServer: () => Parameters<typeof listenOn>[0]) {
   return Promise.all(order.listeners.map((slot) => listenOn(createServer(), slot)));
-}
-
-function entranceRules({ access }: DataConfig, ports: ReadonlySet<number>): EntranceRules {
-  const guard = createGuard(access, ports);
-  return {
-    allowedOrigins: access.allowedOrigins,
-    judge: (request) => guard.judge(request, 'api'),
-    judgeTarget: (target) => {
-      const judged = strictTarget(target);
-      return isProblem(judged) ? judged : undefined;
-    },
-  };
 }

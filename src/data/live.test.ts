@@ -1,0 +1,130 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { waitFor } from '#test-support';
+import { listenToEvents } from './testing/event-listener.ts';
+import { exampleExchange } from './testing/example-exchange.ts';
+import { runServer } from './testing/running-server.ts';
+
+const path = '/api/v2/events';
+
+describe('live events', () => {
+  it('tell what is stored, as it is stored, to every listener', async () => {
+    await using data = await runServer();
+    await data.store(exampleExchange({ number: 1 }));
+    await using one = await listenToEvents(data.url + path);
+    await using other = await listenToEvents(data.url + path);
+    expect(one.response.headers.get('content-type')).toContain('text/event-stream');
+    expect((await one.next('ready')).json).toEqual({ lastSequence: 1 });
+    await other.next('ready');
+    const second = exampleExchange({ number: 2 });
+    await data.store(second);
+    for (const listener of [one, other]) {
+      const event = await listener.next('request-stored');
+      expect(event).toMatchObject({
+        id: '2',
+        json: { requestId: second.exchange.id, statusCode: 200, sequence: 2 },
+      });
+    }
+  });
+
+  it('go on after a break where the listener was, without a gap and without a repeat', async () => {
+    await using data = await runServer();
+    await data.store(...Array.from({ length: 450 }, (_, number) => exampleExchange({ number })));
+    await using listener = await listenToEvents(data.url + path, { 'last-event-id': '3' });
+    await listener.next('ready');
+    await data.store(exampleExchange({ number: 900 }));
+    for (let sequence = 4; sequence <= 451; sequence += 1) {
+      expect((await listener.next('request-stored')).id).toBe(String(sequence));
+    }
+  });
+
+  it('take the place also as a parameter', async () => {
+    await using data = await runServer();
+    await data.store(exampleExchange({ number: 1 }), exampleExchange({ number: 2 }));
+    await using listener = await listenToEvents(`${data.url}${path}?last_event_id=1`);
+    expect((await listener.next('request-stored')).id).toBe('2');
+  });
+
+  it('tell a listener to start over when it missed too much or was somewhere else', async () => {
+    await using data = await runServer();
+    await data.store(...Array.from({ length: 1100 }, (_, number) => exampleExchange({ number })));
+    for (const place of ['5', '999999999', 'garbage', '-1', '9'.repeat(400)]) {
+      await using listener = await listenToEvents(data.url + path, { 'last-event-id': place });
+      expect(await listener.next('reset'), place).toMatchObject({ id: '1100', json: { lastSequence: 1100 } });
+    }
+  });
+
+  it('tell which requests are in flight when that changes', async () => {
+    await using data = await runServer();
+    await using listener = await listenToEvents(data.url + path);
+    expect((await listener.next('open')).json).toEqual({ requests: [] });
+    const { id, receivedAtMs, method, path: endpoint, coreId } = exampleExchange().exchange;
+    const open = [{ id, receivedAtMs, method, path: endpoint, coreId, requestBytes: 7, responseBytes: 0 }];
+    await data.writer.commit({ exchanges: [], positions: [], open });
+    expect((await listener.next('open')).json).toMatchObject({
+      requests: [{ requestId: id, requestBytes: 7 }],
+    });
+  });
+
+  it('tell how proxy-data is doing', async () => {
+    await using data = await runServer();
+    await using listener = await listenToEvents(data.url + path);
+    expect((await listener.next('health')).json).toMatchObject({
+      database: 'connected',
+      recorder: { state: 'not-running' },
+    });
+  });
+
+  it('end when the service leaves', async () => {
+    await using data = await runServer();
+    await using listener = await listenToEvents(data.url + path);
+    await listener.next('ready');
+    const [drained] = await Promise.allSettled([data.server.drain(10_000), listener.ended()]);
+    expect(drained.status).toBe('fulfilled');
+  });
+
+  it('drop a listener that does not read, and nobody else', async () => {
+    await using data = await runServer();
+    const { port, host } = new URL(data.url);
+    const lazy = connect(Number(port), '127.0.0.1');
+    lazy.on('error', () => undefined);
+    lazy.pause();
+    lazy.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await waitFor(async () => (await metric(data.url, 'throughline_data_live_listeners')) === 1);
+    await using reader = await listenToEvents(data.url + path);
+    await reader.next('ready');
+    const tools = Array.from({ length: 200 }, (_, i) =>
+      `a-tool-with-a-rather-long-name-${i}`.padEnd(500, 'x'),
+    );
+    let number = 0;
+    // Each event is about 100 kB; sockets hold a few megabytes, the listener's own share is one.
+    await waitFor(
+      async () => {
+        const batch = Array.from({ length: 10 }, (_, i) =>
+          exampleExchange({ number: number + i, facts: { toolsDeclared: tools } }),
+        );
+        number += batch.length;
+        await data.store(...batch);
+        for (let i = 0; i < 10; i += 1) await reader.next('request-stored');
+        return (await metric(data.url, 'throughline_data_live_dropped_total')) === 1;
+      },
+      { timeoutMs: 50_000 },
+    );
+    lazy.destroy();
+    await data.store(exampleExchange({ number: 5000 }));
+    await reader.next('request-stored');
+    expect(await metric(data.url, 'throughline_data_live_listeners')).toBe(1);
+  });
+
+  it('are not begun for HEAD', async () => {
+    await using data = await runServer();
+    const answer = await fetch(data.url + path, { method: 'HEAD' });
+    expect(answer.status).toBe(200);
+    expect(await metric(data.url, 'throughline_data_live_listeners')).toBe(0);
+  });
+});
+
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+}
