@@ -7,6 +7,7 @@ import { createFrameReader, type FrameReaderCounts, type ReadFrame } from './fra
 import { someExchangeId, someOpened } from './journal-fixture.ts';
 
 const segment = { coreId: 'core-a', segmentNumber: 1 };
+const tricky = { coreId: 'core-a', segmentNumber: 2 };
 
 interface Made {
   readonly file: Buffer;
@@ -14,8 +15,8 @@ interface Made {
 }
 
 /** A segment with these payloads; heads when they are objects, body bytes otherwise. */
-function makeSegment(payloads: readonly (object | Uint8Array)[]): Made {
-  const salt = segmentSalt(segment.coreId, segment.segmentNumber);
+function makeSegment(payloads: readonly (object | Uint8Array)[], where = segment): Made {
+  const salt = segmentSalt(where.coreId, where.segmentNumber);
   const pieces: Buffer[] = [];
   const frames: { start: number; end: number }[] = [];
   let offset = 0;
@@ -39,8 +40,8 @@ function makeSegment(payloads: readonly (object | Uint8Array)[]): Made {
   return { file: Buffer.concat(pieces), frames };
 }
 
-function readAll(file: Uint8Array): { frames: ReadFrame[]; counts: FrameReaderCounts } {
-  const reader = createFrameReader(segment);
+function readAll(file: Uint8Array, where = segment): { frames: ReadFrame[]; counts: FrameReaderCounts } {
+  const reader = createFrameReader(where);
   return { frames: [...reader.feed(file), ...reader.finish()], counts: reader.counts };
 }
 
@@ -124,15 +125,39 @@ describe('a segment of a later version', () => {
   });
 });
 
-/** Bodies that look as much like frames as they can: a whole frame, half of one, rows of magics. */
-const trickyBody = fc.oneof(
-  fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes)),
-  fc.constant(three.file.subarray(0, three.frames[1]!.end)),
-  fc.nat(three.file.length).map((from) => three.file.subarray(from)),
-  fc.integer({ min: 1, max: 50 }).map((times) => Buffer.concat(new Array<Buffer>(times).fill(frameMagic))),
-  fc.constant(Buffer.alloc(9000)),
+/**
+ * Bodies that look as much like frames as they can: rows of magics, frames of another segment, and what an agent
+ * would send that reads the live journal: a part of this very segment as it stands so far.
+ */
+type Body = (soFar: Buffer) => Buffer;
+const trickyBody: fc.Arbitrary<Body> = fc.oneof(
+  fc.uint8Array({ maxLength: 400 }).map(
+    (bytes): Body =>
+      () =>
+        Buffer.from(bytes),
+  ),
+  fc.tuple(fc.nat(), fc.nat(5000)).map(
+    ([from, length]): Body =>
+      (soFar) => {
+        const start = from % (soFar.length + 1);
+        return soFar.subarray(start, start + length);
+      },
+  ),
+  fc.nat(three.file.length).map(
+    (from): Body =>
+      () =>
+        three.file.subarray(from),
+  ),
+  fc.integer({ min: 1, max: 50 }).map((times): Body => {
+    return () => Buffer.concat(new Array<Buffer>(times).fill(frameMagic));
+  }),
+  fc.constant((): Buffer => Buffer.alloc(9000)),
 );
-const trickySegment = fc.array(trickyBody, { minLength: 1, maxLength: 12 }).map(makeSegment);
+const trickySegment = fc.array(trickyBody, { minLength: 1, maxLength: 12 }).map((bodies) => {
+  const payloads: Buffer[] = [];
+  for (const body of bodies) payloads.push(Buffer.from(body(makeSegment(payloads, tricky).file)));
+  return makeSegment(payloads, tricky);
+});
 
 type Damage = (file: Buffer) => { from: number; to: number }[];
 const damage: fc.Arbitrary<Damage> = fc.oneof(
@@ -179,11 +204,11 @@ describe('a damaged segment', () => {
         fc.array(damage, { minLength: 1, maxLength: 3 }),
         ({ file, frames }, damages) => {
           const written = new Map(
-            readAll(file).frames.map((frame) => [frame.startOffset, told(frame.entry)]),
+            readAll(file, tricky).frames.map((frame) => [frame.startOffset, told(frame.entry)]),
           );
           const broken = Buffer.from(file);
           const ranges = damages.flatMap((apply) => apply(broken));
-          const found = readAll(broken);
+          const found = readAll(broken, tricky);
           for (const { startOffset, entry } of found.frames)
             expect(told(entry)).toBe(written.get(startOffset));
           const foundAt = new Set(found.frames.map((frame) => frame.startOffset));
@@ -206,7 +231,7 @@ describe('a damaged segment', () => {
         ({ file }, apply, sizes) => {
           const broken = Buffer.from(file);
           apply(broken);
-          const reader = createFrameReader(segment);
+          const reader = createFrameReader(tricky);
           const frames: ReadFrame[] = [];
           let at = 0;
           for (const size of sizes) {
@@ -214,7 +239,7 @@ describe('a damaged segment', () => {
             at += size;
           }
           frames.push(...reader.feed(broken.subarray(at)), ...reader.finish());
-          const whole = readAll(broken);
+          const whole = readAll(broken, tricky);
           expect(frames.map((frame) => frame.startOffset)).toEqual(
             whole.frames.map((frame) => frame.startOffset),
           );

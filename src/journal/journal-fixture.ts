@@ -73,3 +73,12 @@ export async function readWholeJournal(directory: string, coreId: string): Promi
   }
   return { frames, entries: frames.map((frame) => frame.entry), reader: counts };
 }
+
+/** Waits for a condition; fails with it after ten seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never came true: ${condition}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
