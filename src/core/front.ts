@@ -2,6 +2,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { CoreContext } from './core-context.ts';
 import { pipedHeadersFor, responseHeadersFor } from './headers.ts';
 import { refuse } from './refuse.ts';
+import { sendHead } from './send-head.ts';
 
 /** Hands one request over to proxy-data. */
 export type Pipe = (request: IncomingMessage, response: ServerResponse) => void;
@@ -66,7 +67,7 @@ function relayPiped(
   const { headers } = responseHeadersFor(answer.rawHeaders);
   if (core.isDraining) headers.push('Connection', 'close');
   response.writeHead(answer.statusCode!, answer.statusMessage ?? '', headers);
-  response.flushHeaders();
+  sendHead(response);
   answer.on('data', (chunk: Buffer) => {
     if (!response.write(chunk)) answer.pause();
   });

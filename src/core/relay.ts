@@ -4,6 +4,7 @@ import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { failExchange } from './fail.ts';
 import type { RunningExchange } from './running-exchange.ts';
+import { sendHead } from './send-head.ts';
 import { teeReceived, teeSent } from './tee.ts';
 
 /**
@@ -32,12 +33,19 @@ export function relayRequest(core: CoreContext, exchange: RunningExchange, upstr
     exchange.clientActiveAtUs = nowUs();
     request.resume();
   });
+  setImmediate(startUpload, exchange);
   request.once('end', () => {
     exchange.isUploaded = true;
     exchange.clientActiveAtUs = nowUs();
     if (exchange.answerPhase === 'ending' || exchange.answerPhase === 'over') return;
     endUpload(exchange, upstream, request.rawTrailers);
   });
+}
+
+/** A client that holds its body back, for example to see the answer first, has its head forwarded alone. */
+function startUpload({ answerPhase, requestReceived, isUploaded, upstreamRequest }: RunningExchange): void {
+  if (answerPhase !== 'none' || isUploaded || requestReceived.bytes > 0) return;
+  if (upstreamRequest !== undefined) sendHead(upstreamRequest);
 }
 
 function endUpload(exchange: RunningExchange, upstream: ClientRequest, trailers: readonly string[]): void {
@@ -89,12 +97,12 @@ export function relayAnswer(
     });
   answer.once('error', broken);
   answer.once('close', () => broken());
-  if (hasBody(exchange, answer, contentLength)) setImmediate(sendHead, exchange);
+  if (hasBody(exchange, answer, contentLength)) setImmediate(startAnswer, exchange);
 }
 
 /** The head goes out with the first bytes when they are already here, and alone right afterwards when not. */
-function sendHead({ answerPhase, response, responseReceived }: RunningExchange): void {
-  if (answerPhase === 'relaying' && responseReceived.bytes === 0) response.flushHeaders();
+function startAnswer({ answerPhase, response, responseReceived }: RunningExchange): void {
+  if (answerPhase === 'relaying' && responseReceived.bytes === 0) sendHead(response);
 }
 
 function hasBody(
