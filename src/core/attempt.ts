@@ -15,6 +15,8 @@ export interface AttemptEvents {
   answered(answer: IncomingMessage): void;
   /** At most once, and never after `answered`. */
   failed(failure: AttemptFailure): void;
+  /** The connection broke after `answered`. The answer may still claim to have ended properly: it has not. */
+  brokeOff(error: Error): void;
 }
 
 export interface AttemptRequest {
@@ -40,8 +42,11 @@ export function attempt(upstream: Upstream, head: AttemptRequest, events: Attemp
     isDecided = true;
     events.answered(answer);
   });
-  // After the answer began the answer itself tells about its end; the listener stays so that nothing throws.
-  request.on('error', (error) => fail(explainFailure(error)));
+  // Node takes a reset for the proper end of a body without length, and tells the truth only here.
+  request.on('error', (error) => {
+    if (isDecided) events.brokeOff(error);
+    else fail(explainFailure(error));
+  });
   request.once('upgrade', (_answer, socket) => {
     socket.destroy();
     fail({ result: 'refused', problem: 'upstream-invalid', cause: 'switched protocols without being asked' });

@@ -21,6 +21,16 @@ export function failExchange(core: CoreContext, exchange: RunningExchange, failu
   else if (exchange.answerPhase === 'relaying') breakAnswer(exchange, failure);
 }
 
+/** The provider broke off in the middle of its answer. */
+export function failBroken(core: CoreContext, exchange: RunningExchange, error?: Error): void {
+  const reason = error === undefined ? '' : ` (${error.message})`;
+  failExchange(core, exchange, {
+    problem: { code: 'upstream-closed' },
+    end: 'upstream-broken',
+    cause: `the provider broke off in the middle of its answer${reason}`,
+  });
+}
+
 function breakAnswer(exchange: RunningExchange, failure: Failure): void {
   exchange.answerPhase = 'over';
   exchange.upstreamRequest?.destroy();

@@ -4,7 +4,7 @@ import { takeAnswer } from './answer.ts';
 import { type AttemptFailure, attempt } from './attempt.ts';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
-import { failExchange } from './fail.ts';
+import { failBroken, failExchange } from './fail.ts';
 import { type RequestHeaders, requestHeadersFor } from './headers.ts';
 import { peek } from './peek.ts';
 import { refuse } from './refuse.ts';
@@ -64,6 +64,7 @@ function tryProvider(core: CoreContext, exchange: RunningExchange, { upstream, h
       {
         answered: (answer) => takeAnswer(core, exchange, answer),
         failed: (failure) => noAnswer(core, exchange, failure),
+        brokeOff: (error) => failBroken(core, exchange, error),
       },
     );
     exchange.upstreamRequest = request;

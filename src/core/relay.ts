@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
-import { failExchange } from './fail.ts';
+import { failBroken, failExchange } from './fail.ts';
 import type { RunningExchange } from './running-exchange.ts';
 import { sendHead } from './send-head.ts';
 import { teeReceived, teeSent } from './tee.ts';
@@ -89,14 +89,8 @@ export function relayAnswer(
     answer.resume();
   });
   answer.once('end', () => endAnswer(exchange, answer.rawTrailers, lastPiece));
-  const broken = (error?: Error): void =>
-    failExchange(core, exchange, {
-      problem: { code: 'upstream-closed' },
-      end: 'upstream-broken',
-      cause: `the provider broke off in the middle of its answer${error === undefined ? '' : ` (${error.message})`}`,
-    });
-  answer.once('error', broken);
-  answer.once('close', () => broken());
+  answer.once('error', (error) => failBroken(core, exchange, error));
+  answer.once('close', () => failBroken(core, exchange));
   if (hasBody(exchange, answer, contentLength)) setImmediate(startAnswer, exchange);
 }
 
