@@ -28,6 +28,16 @@ describe('health', () => {
     });
   });
 
+  it('names no directory of the disk', async () => {
+    await using data = await runServer();
+    const trouble = 'The disk of /home/someone/.local/data/throughline.db is full; free some space.';
+    await writeStatus(data, { state: 'waiting-for-store', atMs: Date.now(), trouble });
+    expect(await data.json('/health')).toMatchObject({
+      status: 'degraded',
+      recorder: { trouble: 'The disk of throughline.db is full; free some space.' },
+    });
+  });
+
   it('is degraded, not broken, while no recorder runs', async () => {
     await using data = await runServer();
     await writeStatus(data, { state: 'recording', atMs: Date.now() - 60_000 });
@@ -113,12 +123,12 @@ describe('metrics', () => {
 
 async function writeStatus(
   data: RunningServer,
-  { state, atMs }: { state: string; atMs: number },
+  status: { state: string; atMs: number; trouble?: string },
 ): Promise<void> {
   await mkdir(join(data.dataDir, 'status'), { recursive: true });
   const counters = { lagMs: 5, lagBytes: 6, exchangesStored: 1, openExchanges: 0 };
   await writeFile(
     join(data.dataDir, 'status', 'recorder.json'),
-    JSON.stringify({ version: 1, state, atMs, ...counters }),
+    JSON.stringify({ version: 1, ...status, ...counters }),
   );
 }

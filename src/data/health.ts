@@ -12,6 +12,8 @@ export interface HealthSources {
   readonly access: StoreAccess;
   readonly readRecorder: () => Promise<RecorderStatus | undefined>;
   readonly version: string;
+  /** Named by the configuration; the store itself may be out of reach. */
+  readonly engine: string;
   readonly nowMs: () => number;
   readonly liveListeners: () => number;
 }
@@ -29,12 +31,13 @@ export function createHealth(sources: HealthSources): () => Promise<DataHealth> 
 
 async function examine({
   access,
+  engine,
   readRecorder,
   version,
   nowMs,
   liveListeners,
 }: HealthSources): Promise<DataHealth> {
-  const [database, recorder] = await Promise.all([examineStore(access), readRecorder()]);
+  const [database, recorder] = await Promise.all([examineStore(access, engine), readRecorder()]);
   const isConnected = database.trouble === undefined;
   const isRecording = recorder?.state === 'recording';
   return {
@@ -50,16 +53,20 @@ async function examine({
   };
 }
 
-async function examineStore(access: StoreAccess): Promise<DataHealth['database_detail']> {
+async function examineStore(access: StoreAccess, engine: string): Promise<DataHealth['database_detail']> {
   try {
-    const { engine, exchanges, bytes, schemaVersion } = await access.use((store) => store.health());
-    return { engine, exchanges, bytes, schema_version: schemaVersion };
+    const found = await access.use((store) => store.health());
+    return {
+      engine: found.engine,
+      exchanges: found.exchanges,
+      bytes: found.bytes,
+      schema_version: found.schemaVersion,
+    };
   } catch (error) {
-    return { engine: 'sqlite', trouble: describeProblem(error).body.error };
+    return { engine, trouble: describeProblem(error).body.error };
   }
 }
 
-/** Leaves out where things are on the disk. */
 function describeRecorder(status: RecorderStatus | undefined): DataHealth['recorder'] {
   if (!status) return { state: 'not-running' };
   return {
@@ -69,8 +76,13 @@ function describeRecorder(status: RecorderStatus | undefined): DataHealth['recor
     exchanges_stored: status.exchangesStored,
     open_exchanges: status.openExchanges,
     ...present({
-      trouble: status.trouble,
+      trouble: status.trouble === undefined ? undefined : withoutDirectories(status.trouble),
       last_commit: status.lastCommitAtMs === undefined ? undefined : instantText(status.lastCommitAtMs),
     }),
   };
+}
+
+/** Of a path only its last part is anybody's business. */
+function withoutDirectories(text: string): string {
+  return text.replaceAll(/(?:\/[^\s/'"`,;]+)+\/([^\s/'"`,;]+)/g, '$1');
 }

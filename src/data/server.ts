@@ -19,7 +19,7 @@ import { readRecorderStatus } from './recorder-status.ts';
 import { createStoreAccess } from './store-access.ts';
 
 export interface DataServerOptions {
-  readonly config: Pick<DataConfig, 'dataDir' | 'shown'>;
+  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'store'>;
   readonly version: string;
   readonly rules: EntranceRules;
   readonly openStore: () => Promise<Store>;
@@ -45,6 +45,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   const health = createHealth({
     access,
     version,
+    engine: config.store.engine,
     nowMs,
     readRecorder: () => readRecorderStatus(config.dataDir, Date.now()),
     liveListeners: () => live.listeners,

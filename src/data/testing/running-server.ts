@@ -37,7 +37,7 @@ export async function runServer({
   const writer = await openStore(storeConfig, { role: 'writer' });
   const logged: Record<string, unknown>[] = [];
   const server = createDataServer({
-    config: { dataDir, shown },
+    config: { dataDir, shown, store: storeConfig },
     version: '1.2.3',
     rules,
     openStore: () => openStore(storeConfig, { role: 'reader' }),
