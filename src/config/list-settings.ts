@@ -20,13 +20,6 @@ export function keysAt(path: readonly PropertyKey[]): readonly string[] | undefi
   return found instanceof z.ZodObject ? Object.keys(found.shape) : undefined;
 }
 
-/** Notes of the key at a place in the file, undefined when there is no such key. */
-export function notesAt(path: readonly PropertyKey[]): SettingNotes | undefined {
-  let schema: unknown = configSchema;
-  for (const segment of path) schema = childOf(unwrap(schema), String(segment));
-  return schema instanceof z.ZodType ? settingNotes.get(schema) : undefined;
-}
-
 function* walk(schema: unknown, path: readonly string[]): Generator<SettingDescription> {
   const notes = schema instanceof z.ZodType ? settingNotes.get(schema) : undefined;
   if (notes) {
