@@ -5,8 +5,15 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   process.exit(1);
 }
 
-// Loaded only now, so that an old Node prints the sentence above instead of a syntax error.
-const { runCommandLine } = await import('./command-line.ts');
-await runCommandLine(process.argv.slice(2));
+// Everything is loaded only now, so that an old Node prints the sentence above instead of a syntax error.
+const args = process.argv.slice(2);
+if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+  // Scripts ask for it often, and the table of commands takes longer to load than the answer.
+  const { installation } = await import('./installation.ts');
+  process.stdout.write(`${installation().version}\n`);
+} else {
+  const { runCommandLine } = await import('./command-line.ts');
+  await runCommandLine(args);
+}
 
 export {};
