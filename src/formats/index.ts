@@ -14,7 +14,7 @@ export type { DecodedContent } from './content-encoding.ts';
 export { decodeContent } from './content-encoding.ts';
 export type { Dialect } from './dialect.ts';
 export { dialectOf, isEventStream, understandAnswer } from './dialect.ts';
-export type { ByteRange, JsonSlices } from './json-slices.ts';
+export type { ByteRange, JsonSlices, SliceOptions } from './json-slices.ts';
 export { sliceJson } from './json-slices.ts';
 export type { JsonObject } from './json-value.ts';
 export { jsonBytesMax, parseJson } from './json-value.ts';

@@ -17,6 +17,16 @@ export interface JsonSlices {
 /** Further keys are checked but not remembered; no client has so many at the top. */
 const keysMax = 10_000;
 
+export interface SliceOptions {
+  /** Only this part of the bytes is the text. */
+  readonly range?: ByteRange;
+  /**
+   * Bytes that are known to be one JSON object, array or string and may well stand as this element again. Comparing
+   * is much cheaper than scanning.
+   */
+  readonly known?: (key: string, index: number) => Uint8Array | undefined;
+}
+
 /**
  * Scans the text of a JSON object without building it: one pass, memory only for what is returned, nesting of any
  * depth. Accepts exactly what `JSON.parse` accepts (bytes that are not UTF-8 count as U+FFFD inside strings).
@@ -26,7 +36,7 @@ const keysMax = 10_000;
 export function sliceJson(
   bytes: Uint8Array,
   arrayKeys: ReadonlySet<string>,
-  range?: ByteRange,
+  { range, known }: SliceOptions = {},
 ): JsonSlices | undefined {
   const end = range?.end ?? bytes.length;
   const values = new Map<string, ByteRange>();
@@ -50,7 +60,7 @@ export function sliceJson(
     elements.delete(key);
     if (arrayKeys.has(key) && at < end && bytes[at] === bracketOpen) {
       const found: ByteRange[] = [];
-      at = sliceArray(bytes, at, end, found);
+      at = sliceArray(bytes, at, end, found, (index) => known?.(key, index));
       elements.set(key, found);
     } else {
       at = skipValue(bytes, at, end);
@@ -68,12 +78,19 @@ export function sliceJson(
 }
 
 /** Position after the array that begins at `at`, or -1; its elements are added to `found`. */
-function sliceArray(bytes: Uint8Array, at: number, end: number, found: ByteRange[]): number {
+function sliceArray(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  found: ByteRange[],
+  known: (index: number) => Uint8Array | undefined,
+): number {
   at = skipSpace(bytes, at + 1, end);
   if (at < end && bytes[at] === bracketClose) return at + 1;
   for (;;) {
     const start = at;
-    at = skipValue(bytes, at, end);
+    at = skipKnown(bytes, at, end, known(found.length));
+    if (at === start) at = skipValue(bytes, at, end);
     if (at < 0) return -1;
     found.push({ start, end: at });
     at = skipSpace(bytes, at, end);
@@ -82,6 +99,13 @@ function sliceArray(bytes: Uint8Array, at: number, end: number, found: ByteRange
     if (bytes[at] !== comma) return -1;
     at = skipSpace(bytes, at + 1, end);
   }
+}
+
+/** Objects, arrays and strings end with their last byte whatever follows, so equal bytes are an equal element. */
+function skipKnown(bytes: Uint8Array, at: number, end: number, element: Uint8Array | undefined): number {
+  if (element === undefined || at + element.length > end) return at;
+  const isEqual = Buffer.compare(bytes.subarray(at, at + element.length), element) === 0;
+  return isEqual ? at + element.length : at;
 }
 
 function readKey(bytes: Uint8Array, start: number, end: number): string {

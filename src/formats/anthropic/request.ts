@@ -41,7 +41,7 @@ function toolNames(bytes: Uint8Array, slices: JsonSlices): readonly string[] {
   const names: string[] = [];
   for (const element of slices.elements.get('tools') ?? []) {
     if (names.length === toolsDeclaredMax) break;
-    const tool = sliceJson(bytes, noArrays, element);
+    const tool = sliceJson(bytes, noArrays, { range: element });
     const name = tool === undefined ? undefined : asText(parseSmall(bytes, tool, 'name'), 256);
     if (name !== undefined) names.push(name);
   }

@@ -26,14 +26,14 @@ export function understandOpenaiRequest(
   });
 }
 
-const functionKey: ReadonlySet<string> = new Set();
+const noArrays: ReadonlySet<string> = new Set();
 
 /** Chat completions keep the name in `function`, the Responses API beside `type`; built-in tools only have a type. */
 function toolNames(bytes: Uint8Array, slices: JsonSlices): readonly string[] {
   const names: string[] = [];
   for (const element of slices.elements.get('tools') ?? []) {
     if (names.length === toolsDeclaredMax) break;
-    const tool = sliceJson(bytes, functionKey, element);
+    const tool = sliceJson(bytes, noArrays, { range: element });
     if (tool === undefined) continue;
     const name =
       asText(parseSmall(bytes, tool, 'name'), 256) ??
