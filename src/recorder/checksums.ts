@@ -49,6 +49,8 @@ export function proveBody(
     };
   }
   if (isOwn) return { bytesMissing, isUnaltered: true };
+  if (sent.bytes === received.bytes && sent.crc32 === received.crc32)
+    return { bytesMissing, isUnaltered: true };
   if (sent.bytes > received.bytes || !hasTally(bytes.subarray(0, sent.bytes), sent)) {
     return {
       bytesMissing,

@@ -1,7 +1,7 @@
-import type { Exchange } from '#exchange';
 import type { Arrival, ExchangeToStore } from '#store';
 import type { AssembledExchange, BodyFrame } from './assemble.ts';
-import type { ElementHashes } from './element-hashes.ts';
+import { clientFacts } from './client-facts.ts';
+import type { ConversationHashes, ElementHashes } from './element-hashes.ts';
 import { type ReadBody, readBody } from './read-body.ts';
 import { sliceOpaque, sliceRequest } from './slice.ts';
 import { type UnderstoodExchange, understandExchange } from './understand.ts';
@@ -24,11 +24,12 @@ export async function prepareExchange(
   const core = { coreId: assembled.coreId, segmentPath: tools.segmentPath };
   const request = await readBody(assembled.request, core);
   const response = await readBody(assembled.response, core);
-  const understood = understandSafely(assembled, { request, response });
+  const hashes = tools.hashes.of(conversationOf(assembled));
+  const understood = understandSafely(assembled, { request, response }, hashes);
   const { exchange, requestSlices, mismatches } = understood;
   const toStore = {
     exchange,
-    request: sliceRequest(request.bytes, requestSlices, tools.hashes.for(conversationOf(exchange))),
+    request: sliceRequest(request.bytes, requestSlices, hashes.hash),
     response: sliceOpaque(response.bytes),
     responseArrivals: arrivalsOf(response, assembled.openedAtUs),
   };
@@ -46,17 +47,19 @@ export async function prepareExchange(
 function understandSafely(
   assembled: AssembledExchange,
   bodies: { readonly request: ReadBody; readonly response: ReadBody },
+  { known }: ConversationHashes,
 ): UnderstoodExchange & { readonly failure?: unknown } {
   try {
-    return understandExchange(assembled, bodies);
+    return understandExchange(assembled, bodies, { known });
   } catch (failure) {
-    return { ...understandExchange(assembled, bodies, () => undefined), failure };
+    return { ...understandExchange(assembled, bodies, { findDialect: () => undefined }), failure };
   }
 }
 
-function conversationOf(exchange: Exchange): string | undefined {
-  if (exchange.sessionId === undefined) return undefined;
-  return `${exchange.sessionId} ${exchange.agentId ?? ''}`;
+/** The agent within the session, as the headers name them. */
+function conversationOf(assembled: AssembledExchange): string | undefined {
+  const { sessionId, agentId } = clientFacts(assembled.opened?.headers ?? []);
+  return sessionId === undefined ? undefined : `${sessionId} ${agentId ?? ''}`;
 }
 
 function arrivalsOf({ frames }: ReadBody, openedAtUs: number): Arrival[] {

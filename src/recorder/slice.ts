@@ -10,10 +10,7 @@ const chunkBytesMax = 256 * 1024;
 const literalBytesMax = 64 * 1024;
 
 /** SHA-256 of an element; a cache may know it already. */
-export type HashElement = (
-  element: { readonly key: string; readonly index: number },
-  bytes: Uint8Array,
-) => Uint8Array;
+export type HashElement = (key: string, index: number, bytes: Uint8Array) => Uint8Array;
 
 /**
  * Cuts a request where the elements of its arrays begin and end: an agent resends its whole conversation with every
@@ -33,7 +30,7 @@ export function sliceRequest(
     addOpaque(pieces, bytes.subarray(at, range.start));
     const element = bytes.subarray(range.start, range.end);
     if (length > chunkBytesMax) addChunks(pieces, element);
-    else pieces.push({ kind: 'chunk', sha256: hashElement({ key, index }, element), bytes: element });
+    else pieces.push({ kind: 'chunk', sha256: hashElement(key, index, element), bytes: element });
     at = range.end;
   }
   addOpaque(pieces, bytes.subarray(at));

@@ -8,6 +8,7 @@ import {
   isEventStream,
   type JsonSlices,
   type RequestFacts,
+  type SliceOptions,
   sliceJson,
   understandAnswer,
 } from '#formats';
@@ -31,19 +32,23 @@ interface Bodies {
   readonly response: ReadBody;
 }
 
-/**
- * Turns what the journal says about an exchange into the facts that are kept. Pure.
- * @param findDialect which reader understands a path; one that finds none leaves the bodies unread
- */
+export interface UnderstandOptions {
+  /** Which reader understands a path; one that finds none leaves the bodies unread. */
+  readonly findDialect?: (path: string) => Dialect | undefined;
+  /** Elements that are likely to stand in the request again. */
+  readonly known?: SliceOptions['known'];
+}
+
+/** Turns what the journal says about an exchange into the facts that are kept. Pure. */
 export function understandExchange(
   assembled: AssembledExchange,
   bodies: Bodies,
-  findDialect: (path: string) => Dialect | undefined = dialectOf,
+  options: UnderstandOptions = {},
 ): UnderstoodExchange {
   const { opened, closed, route, responseOpened } = assembled;
   const { path, query } = splitTarget(opened?.target ?? '', opened?.tag);
-  const dialect = findDialect(path);
-  const asked = understandRequest(dialect, assembled, bodies.request);
+  const dialect = (options.findDialect ?? dialectOf)(path);
+  const asked = understandRequest(dialect, assembled, bodies.request, options.known);
   const answer = understandResponse(dialect, assembled, bodies.response);
   const headers = opened?.headers ?? [];
   const client = clientFacts(headers);
@@ -133,11 +138,12 @@ function understandRequest(
   dialect: Dialect | undefined,
   assembled: AssembledExchange,
   body: ReadBody,
+  known: SliceOptions['known'],
 ): UnderstoodRequest {
   if (dialect === undefined || body.bytes.length === 0) return {};
   const encoding = headerValue(assembled.opened?.headers ?? [], 'content-encoding');
   if (encoding === undefined || encoding === 'identity') {
-    const slices = sliceJson(body.bytes, dialect.arrayKeys);
+    const slices = sliceJson(body.bytes, dialect.arrayKeys, known === undefined ? {} : { known });
     if (slices === undefined) return {};
     return { facts: dialect.understandRequest(body.bytes, slices), slices };
   }
