@@ -84,28 +84,44 @@ async function readChunks(
   parts: readonly RecipePart[],
 ): Promise<Map<number, Uint8Array>> {
   const ids = idsOf(parts);
-  const rows = await session.all<StoredChunk>(
-    `SELECT id, sha256, byte_count, packed FROM chunks WHERE id IN (${places})`,
-    padded(ids),
-  );
-  const chunks = new Map(rows.map((row) => [row.id, unpackChunk(row)]));
+  const rows = await chunkRows(session, ids);
+  const bases = new Map<number, Uint8Array>();
+  for (const row of await chunkRows(session, basesOf(rows))) bases.set(row.id, unpackChunk(row));
+  const chunks = new Map(rows.map((row) => [row.id, unpackChunk(row, bases.get(row.base ?? 0))]));
   for (const id of ids) if (!chunks.has(id)) throw new RangeError(`chunk ${id} is missing`);
   return chunks;
 }
+
+async function chunkRows(session: SqlSession, ids: readonly number[]): Promise<StoredChunk[]> {
+  if (ids.length === 0) return [];
+  return session.all(`SELECT ${storedChunkColumns} FROM chunks WHERE id IN (${places})`, padded(ids));
+}
+
+export const storedChunkColumns = 'id, sha256, byte_count, base, packed';
 
 export interface StoredChunk {
   readonly id: number;
   readonly sha256: Uint8Array;
   readonly byte_count: number;
+  readonly base: number | null;
   readonly packed: Uint8Array;
 }
 
-/** @throws RangeError when it is damaged */
-export function unpackChunk(chunk: StoredChunk): Uint8Array {
-  const bytes = unpack(chunk.packed, chunk.byte_count);
+/** A chunk with everything that it needs. @throws RangeError when it is damaged */
+export async function readChunk(session: SqlSession, chunk: StoredChunk): Promise<Uint8Array> {
+  const [base] = await chunkRows(session, basesOf([chunk]));
+  return unpackChunk(chunk, base && unpackChunk(base));
+}
+
+function unpackChunk(chunk: StoredChunk, base?: Uint8Array): Uint8Array {
+  const bytes = unpack(chunk.packed, chunk.byte_count, base);
   const hash = createHash('sha256').update(bytes).digest();
   if (Buffer.compare(hash, chunk.sha256) !== 0) throw new RangeError(`chunk ${chunk.id} is damaged`);
   return bytes;
+}
+
+function basesOf(chunks: readonly StoredChunk[]): number[] {
+  return [...new Set(chunks.flatMap(({ base }) => (base === null ? [] : [base])))];
 }
 
 function idsOf(parts: readonly RecipePart[]): number[] {

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { exchangeIdToBytes, type OpenExchange, type Side } from '#exchange';
+import { exchangeIdToBytes, type OpenExchange } from '#exchange';
 import { encodeArrivals } from './arrival-times.ts';
 import { bodyKey } from './body-key.ts';
+import { ChunkWriter, sha256 } from './chunk-writer.ts';
 import { exchangeToRow, type NewExchangeRow } from './exchange-row.ts';
 import { pack } from './packing.ts';
-import { RecentMap } from './recent-map.ts';
 import { encodeRecipe, type RecipePart } from './recipe.ts';
 import type { SqlEngine, SqlSession } from './sql-engine.ts';
 import type {
@@ -19,61 +18,51 @@ import type {
 /** Literals beyond this are stored as chunks, so that a body can be read without having all of it in memory. */
 const literalBytesMax = 64 * 1024;
 const splitBytes = 256 * 1024;
+/** Literals of this size become chunks when they occur again: what every request of a session says besides. */
+const repeatedLiteralBytes = { from: 64, to: 4_096 } as const;
 
-/**
- * Writes batches. Remembers which chunks are stored under which number, because nearly every piece of a request was
- * in the request before; what a failed transaction stored is never remembered.
- */
+/** Writes batches, each in one transaction. */
 export class Committer {
   readonly #engine: SqlEngine;
-  readonly #chunkIds: RecentMap<string, number>;
-  #chunkSweeps = -1;
+  readonly #chunks: ChunkWriter;
   #storedOpen: string | undefined;
+  #previous: Promise<unknown> = Promise.resolve();
 
   constructor(engine: SqlEngine, options: { readonly rememberedChunks: number }) {
     this.#engine = engine;
-    this.#chunkIds = new RecentMap(options.rememberedChunks);
+    this.#chunks = new ChunkWriter(options);
   }
 
-  async commit(batch: StoreBatch): Promise<CommitResult> {
+  /** See `Store.commit`. One batch at a time: what is remembered belongs to one transaction. */
+  commit(batch: StoreBatch): Promise<CommitResult> {
+    const result = this.#previous.then(() => this.#commitNext(batch));
+    this.#previous = result.catch(() => undefined);
+    return result;
+  }
+
+  async #commitNext(batch: StoreBatch): Promise<CommitResult> {
     const open = batch.open && JSON.stringify(batch.open);
-    const fresh = new Map<string, number>();
     const result = await this.#engine.write(async (session) => {
-      await this.#forgetSweptChunks(session);
-      const stored = await this.#storeExchanges(session, batch.exchanges, fresh);
+      await this.#chunks.begin(session);
+      const stored = await this.#storeExchanges(session, batch.exchanges);
       for (const position of batch.positions) await advancePosition(session, position);
       if (batch.open && open !== this.#storedOpen) await replaceOpenExchanges(session, batch.open);
       return { stored, known: batch.exchanges.length - stored };
     });
-    for (const [key, id] of fresh) this.#chunkIds.set(key, id);
+    this.#chunks.committed();
     if (open !== undefined) this.#storedOpen = open;
     this.#engine.tidy();
     return result;
   }
 
-  /** Another process may have deleted chunks since; the counter says so under the same lock. */
-  async #forgetSweptChunks(session: SqlSession): Promise<void> {
-    const [row] = await session.all<{ value: number }>(
-      `SELECT value FROM counters WHERE name = 'chunk-sweeps'`,
-      [],
-    );
-    const sweeps = row?.value ?? 0;
-    if (sweeps !== this.#chunkSweeps) this.#chunkIds.clear();
-    this.#chunkSweeps = sweeps;
-  }
-
-  async #storeExchanges(
-    session: SqlSession,
-    exchanges: readonly ExchangeToStore[],
-    fresh: Map<string, number>,
-  ): Promise<number> {
+  async #storeExchanges(session: SqlSession, exchanges: readonly ExchangeToStore[]): Promise<number> {
     let stored = 0;
     let lastSequence = 0;
     for (const item of exchanges) {
       const sequence = await insertExchange(session, exchangeToRow(item.exchange));
       if (sequence === undefined) continue;
-      await this.#storeBody(session, sequence, 'request', item.request, fresh);
-      await this.#storeBody(session, sequence, 'response', item.response, fresh);
+      await this.#storeBody(session, bodyKey(sequence, 'request'), item.request);
+      await this.#storeBody(session, bodyKey(sequence, 'response'), item.response);
       await insertArrivals(session, sequence, item);
       stored += 1;
       lastSequence = sequence;
@@ -83,62 +72,31 @@ export class Committer {
     return stored;
   }
 
-  async #storeBody(
-    session: SqlSession,
-    sequence: number,
-    side: Side,
-    body: SlicedBody,
-    fresh: Map<string, number>,
-  ): Promise<void> {
+  async #storeBody(session: SqlSession, key: number, body: SlicedBody): Promise<void> {
     const parts: RecipePart[] = [];
-    for (const piece of body.pieces) {
-      if (piece.bytes.length === 0) continue;
+    let predecessor: number | undefined;
+    for (const piece of body.pieces.flatMap((piece) => this.#asStored(piece))) {
       if (piece.kind === 'chunk') {
-        parts.push({ kind: 'chunk', id: await this.#chunkId(session, piece.sha256, piece.bytes, fresh) });
-      } else if (piece.bytes.length <= literalBytesMax) {
-        parts.push({ kind: 'literal', bytes: piece.bytes });
+        predecessor = await this.#chunks.idOf(session, piece, predecessor);
+        parts.push({ kind: 'chunk', id: predecessor });
       } else {
-        for (const bytes of split(piece)) {
-          parts.push({ kind: 'chunk', id: await this.#chunkId(session, sha256(bytes), bytes, fresh) });
-        }
+        parts.push(piece);
       }
     }
     if (parts.length === 0) return;
-    await session.run('INSERT INTO bodies (id, recipe) VALUES (?, ?)', [
-      bodyKey(sequence, side),
-      pack(encodeRecipe(parts)),
-    ]);
+    await session.run('INSERT INTO bodies (id, recipe) VALUES (?, ?)', [key, pack(encodeRecipe(parts))]);
   }
 
-  async #chunkId(
-    session: SqlSession,
-    hash: Uint8Array,
-    bytes: Uint8Array,
-    fresh: Map<string, number>,
-  ): Promise<number> {
-    const key = Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
-    const remembered = this.#chunkIds.get(key) ?? fresh.get(key);
-    if (remembered !== undefined) return remembered;
-    const id = (await findChunk(session, hash)) ?? (await insertChunk(session, hash, bytes));
-    fresh.set(key, id);
-    return id;
+  #asStored(piece: BodyPiece): BodyPiece | BodyPiece[] {
+    const { bytes } = piece;
+    if (bytes.length === 0) return [];
+    if (piece.kind === 'chunk') return piece;
+    if (bytes.length > literalBytesMax) return split(bytes);
+    const mayRepeat = bytes.length >= repeatedLiteralBytes.from && bytes.length <= repeatedLiteralBytes.to;
+    return mayRepeat && this.#chunks.isRepeated(bytes)
+      ? { kind: 'chunk', sha256: sha256(bytes), bytes }
+      : piece;
   }
-}
-
-async function findChunk(session: SqlSession, hash: Uint8Array): Promise<number | undefined> {
-  const [row] = await session.all<{ id: number }>('SELECT id FROM chunks WHERE sha256 = ?', [hash]);
-  return row?.id;
-}
-
-async function insertChunk(session: SqlSession, hash: Uint8Array, bytes: Uint8Array): Promise<number> {
-  // A wrong hash would give other bodies these bytes. Only new chunks are checked: they are few.
-  if (Buffer.compare(sha256(bytes), hash) !== 0)
-    throw new RangeError('the hash of a chunk does not fit its bytes');
-  const [row] = await session.all<{ id: number }>(
-    'INSERT INTO chunks (sha256, byte_count, packed) VALUES (?, ?, ?) RETURNING id',
-    [hash, bytes.length, pack(bytes)],
-  );
-  return row!.id;
 }
 
 /** The sequence of the new exchange; undefined when it was already stored. */
@@ -181,12 +139,11 @@ async function replaceOpenExchanges(session: SqlSession, open: readonly OpenExch
   }
 }
 
-function* split(piece: BodyPiece): Generator<Uint8Array> {
-  for (let start = 0; start < piece.bytes.length; start += splitBytes) {
-    yield piece.bytes.subarray(start, start + splitBytes);
+function split(bytes: Uint8Array): BodyPiece[] {
+  const pieces: BodyPiece[] = [];
+  for (let start = 0; start < bytes.length; start += splitBytes) {
+    const slice = bytes.subarray(start, start + splitBytes);
+    pieces.push({ kind: 'chunk', sha256: sha256(slice), bytes: slice });
   }
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return pieces;
 }

@@ -38,18 +38,19 @@ export async function sweepChunks(
 ): Promise<void> {
   const mentions = new Mentions();
   while (await mentions.readSome(engine)) await nextTurn();
-  const last = await lastChunk(engine);
-  for (let cursor = 0; cursor < last; ) {
-    const rows = await engine.all<{ id: number }>('SELECT id FROM chunks WHERE id > ? ORDER BY id LIMIT ?', [
-      cursor,
-      chunksPerRead,
-    ]);
-    const ids = rows.map((row) => row.id).filter((id) => id <= last && !mentions.has(id));
+  // From the newest to the oldest: a chunk is newer than its base, so it goes before it.
+  for (let cursor = await afterLastChunk(engine); ; ) {
+    const rows = await engine.all<{ id: number }>(
+      'SELECT id FROM chunks WHERE id < ? ORDER BY id DESC LIMIT ?',
+      [cursor, chunksPerRead],
+    );
+    if (rows.length === 0) return;
+    const ids = rows.map((row) => row.id).filter((id) => !mentions.has(id));
     for (let start = 0; start < ids.length; start += chunksPerDelete) {
       const slice = ids.slice(start, start + chunksPerDelete);
       await patiently(() => engine.write((session) => deleteUnmentioned(session, slice, mentions)));
     }
-    cursor = rows.at(-1)?.id ?? last;
+    cursor = rows.at(-1)!.id;
     await nextTurn();
   }
 }
@@ -62,14 +63,18 @@ async function deleteUnmentioned(
   while (await mentions.readSome(session));
   let deleted = 0;
   for (const id of ids) {
-    if (!mentions.has(id)) deleted += await session.run('DELETE FROM chunks WHERE id = ?', [id]);
+    if (mentions.has(id)) continue;
+    deleted += await session.run(
+      'DELETE FROM chunks WHERE id = ? AND NOT EXISTS (SELECT 1 FROM chunks AS other WHERE other.base = ?)',
+      [id, id],
+    );
   }
   if (deleted > 0) await session.run(`UPDATE counters SET value = value + 1 WHERE name = 'chunk-sweeps'`, []);
 }
 
-async function lastChunk(session: SqlSession): Promise<number> {
+async function afterLastChunk(session: SqlSession): Promise<number> {
   const [row] = await session.all<{ id: number | null }>('SELECT max(id) AS id FROM chunks', []);
-  return row?.id ?? 0;
+  return (row?.id ?? 0) + 1;
 }
 
 /** One bit for each chunk that a recipe read so far mentions: 1 MB for eight million chunks. */

@@ -74,6 +74,8 @@ interface ChunkRow {
   id: Generated<number>;
   sha256: Uint8Array;
   byte_count: number;
+  /** The chunk whose bytes are needed to unpack this one; it has no base itself. */
+  base: number | null;
   /** See `packing.ts`. */
   packed: Uint8Array;
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Side } from '#exchange';
-import { readBody, type StoredChunk, unpackChunk } from './body-reader.ts';
+import { readBody, readChunk, type StoredChunk, storedChunkColumns } from './body-reader.ts';
 import { exchangeFromRow, type StoredExchangeRow } from './exchange-row.ts';
 import type { SqlSession } from './sql-engine.ts';
 import { type StoredExchange, StoreError, type VerifyProgress } from './store.ts';
@@ -24,11 +24,11 @@ function counted(damage: Damage, totals: Totals): Damage {
 async function* verifyChunks(session: SqlSession, totals: Totals): AsyncGenerator<Damage> {
   for (let cursor = 0; ; ) {
     const [row] = await session.all<StoredChunk>(
-      'SELECT id, sha256, byte_count, packed FROM chunks WHERE id > ? ORDER BY id LIMIT 1',
+      `SELECT ${storedChunkColumns} FROM chunks WHERE id > ? ORDER BY id LIMIT 1`,
       [cursor],
     );
     if (row === undefined) return;
-    const sentence = damageOf(() => unpackChunk(row));
+    const sentence = await chunkDamage(session, row);
     if (sentence !== undefined) yield { kind: 'damage', sentence };
     cursor = row.id;
     totals.chunks += 1;
@@ -85,12 +85,12 @@ async function bodyDamage(
   }
 }
 
-function damageOf(check: () => unknown): string | undefined {
+async function chunkDamage(session: SqlSession, chunk: StoredChunk): Promise<string | undefined> {
   try {
-    check();
+    await readChunk(session, chunk);
     return undefined;
   } catch (error) {
-    if (error instanceof RangeError) return error.message;
+    if (error instanceof RangeError) return `Chunk ${chunk.id}: ${error.message}.`;
     throw error;
   }
 }

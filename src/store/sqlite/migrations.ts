@@ -160,10 +160,14 @@ CREATE INDEX exchanges_with_error_status ON exchanges (received_at_ms, status) W
 -- AUTOINCREMENT: the number of a deleted chunk never means another one.
 CREATE TABLE chunks (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  sha256 BLOB NOT NULL UNIQUE,
+  sha256 BLOB NOT NULL,
   byte_count INTEGER NOT NULL,
+  base INTEGER,
   packed BLOB NOT NULL
 );
+-- Six bytes of a hash find it among billions; the row has the rest.
+CREATE INDEX chunks_by_hash ON chunks (substr(sha256, 1, 6));
+CREATE INDEX chunks_by_base ON chunks (base) WHERE base IS NOT NULL;
 CREATE TABLE bodies (
   id INTEGER PRIMARY KEY,
   recipe BLOB NOT NULL
