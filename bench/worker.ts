@@ -18,16 +18,16 @@ export async function startWorker(program: string): Promise<Worker> {
   await once(child, 'message');
   return {
     pid: child.pid ?? -1,
-    run: async <Result>(job: unknown): Promise<Result> => {
-      const answer = Promise.race([
-        once(child, 'message').then(([message]) => message as Result),
-        once(child, 'exit').then(() => {
-          throw new Error(`${program} ended in the middle of a job`);
-        }),
-      ]);
-      child.send(job as object);
-      return answer;
-    },
+    run: <Result>(job: unknown): Promise<Result> =>
+      new Promise((resolve, reject) => {
+        const onExit = (): void => reject(new Error(`${program} ended in the middle of a job`));
+        child.once('exit', onExit);
+        child.once('message', (message) => {
+          child.off('exit', onExit);
+          resolve(message as Result);
+        });
+        child.send(job as object);
+      }),
     stop: async () => {
       if (child.exitCode !== null) return;
       const exited = once(child, 'exit');

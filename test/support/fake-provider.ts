@@ -99,7 +99,7 @@ export interface FakeProvider {
   /** Stops accepting new connections, and accepts again on the same port. */
   stopListening(): Promise<void>;
   listenAgain(): Promise<void>;
-  /** Forgets requests and closed connections. */
+  /** Forgets requests, closed connections and answers that were queued but not used. */
   forget(): void;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -179,6 +179,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     },
     forget: () => {
       requests.length = 0;
+      once.length = 0;
       const stillOpen = connections.filter((connection) => connection.closed === undefined);
       connections.splice(0, connections.length, ...stillOpen);
     },

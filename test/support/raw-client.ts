@@ -75,7 +75,7 @@ export class RawConnection {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
   }
 
-  /** Sends a whole request. Content-Length is added when a body is given without framing. */
+  /** Sends a whole request. Content-Length is added when there is a body without framing. */
   sendRequest(request: RawRequest): void {
     this.#methods.push(request.method ?? 'GET');
     this.socket.write(requestBytes(request, this.#hostOfPeer()));
@@ -166,7 +166,7 @@ export function requestBytes(request: RawRequest, host: string): Buffer {
   const has = (name: string): boolean => headerValue(headers, name) !== undefined;
   if (!has('host')) headers.unshift(['Host', host]);
   const body = Buffer.from((request.body ?? '') as Uint8Array);
-  if (request.body !== undefined && !has('content-length') && !has('transfer-encoding')) {
+  if (body.length > 0 && !has('content-length') && !has('transfer-encoding')) {
     headers.push(['Content-Length', String(body.length)]);
   }
   const lines = [

@@ -64,6 +64,8 @@ function asExchange(value: Record<string, unknown>): RecordedExchange | undefine
   if (typeof method !== 'string' || typeof url !== 'string' || !Array.isArray(headers) || !isObject(response))
     return undefined;
   if (typeof response.status !== 'number') return undefined;
+  // Connection warm-ups (`HEAD /`) are answered by core itself.
+  if (!url.startsWith('/v1/')) return undefined;
   const body = requestBody(value);
   return {
     method,
