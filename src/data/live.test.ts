@@ -1,5 +1,7 @@
+import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { openStore } from '#store';
 import { waitFor } from '#test-support';
 import { listenToEvents } from './testing/event-listener.ts';
 import { exampleExchange } from './testing/example-exchange.ts';
@@ -52,6 +54,21 @@ describe('live events', () => {
       await using listener = await listenToEvents(data.url + path, { 'last-event-id': place });
       expect(await listener.next('reset'), place).toMatchObject({ id: '1100', json: { lastSequence: 1100 } });
     }
+  });
+
+  it('tell every listener to start over when the database is another one', async () => {
+    await using data = await runServer();
+    await data.store(...Array.from({ length: 9 }, (_, number) => exampleExchange({ number })));
+    await using listener = await listenToEvents(data.url + path);
+    await listener.next('ready');
+    await data.writer.close();
+    for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
+    const writer = await openStore({ engine: 'sqlite', path: data.databasePath }, { role: 'writer' });
+    await writer.commit({ exchanges: [exampleExchange({ number: 20 })], positions: [] });
+    expect((await listener.next('reset')).json).toEqual({ lastSequence: 1 });
+    await writer.commit({ exchanges: [exampleExchange({ number: 21 })], positions: [] });
+    expect((await listener.next('request-stored')).id).toBe('2');
+    await writer.close();
   });
 
   it('tell which requests are in flight when that changes', async () => {

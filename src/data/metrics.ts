@@ -12,8 +12,8 @@ interface RouteTally {
 export interface Metrics {
   /** @param durationMs absent for answers that last as long as the client likes */
   answered(route: string, status: number, durationMs?: number): void;
-  /** @param gauges current values by metric name */
-  render(gauges: Readonly<Record<string, number>>): string;
+  /** @param values what is counted elsewhere, by metric name */
+  render(values: Readonly<Record<string, number>>): string;
 }
 
 export function createMetrics(): Metrics {
@@ -32,8 +32,8 @@ export function createMetrics(): Metrics {
         if (seconds <= bound) tally.buckets[i]! += 1;
       });
     },
-    render(gauges) {
-      return [...counterLines(routes), ...latencyLines(routes), ...gaugeLines(gauges)]
+    render(values) {
+      return [...counterLines(routes), ...latencyLines(routes), ...valueLines(values)]
         .join('\n')
         .concat('\n');
     },
@@ -71,6 +71,9 @@ function latencyLines(routes: ReadonlyMap<string, RouteTally>): string[] {
   return lines;
 }
 
-function gaugeLines(gauges: Readonly<Record<string, number>>): string[] {
-  return Object.entries(gauges).flatMap(([name, value]) => [`# TYPE ${name} gauge`, `${name} ${value}`]);
+function valueLines(values: Readonly<Record<string, number>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const kind = name.endsWith('_total') ? 'counter' : 'gauge';
+    return [`# TYPE ${name} ${kind}`, `${name} ${value}`];
+  });
 }

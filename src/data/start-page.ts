@@ -96,12 +96,18 @@ function reload() {
   load().catch((error) => { note.textContent = error.message; });
 }
 
-const events = new EventSource('/api/v2/events');
-events.addEventListener('ready', reload);
-events.addEventListener('reset', reload);
-events.addEventListener('request-stored', (event) => show(JSON.parse(event.data)));
-events.addEventListener('health', (event) => showHealth(JSON.parse(event.data)));
-events.addEventListener('error', () => {
-  document.getElementById('health').textContent = 'No connection to proxy-data at the moment; trying again.';
-});
+function listen() {
+  const events = new EventSource('/api/v2/events');
+  events.addEventListener('ready', reload);
+  events.addEventListener('reset', reload);
+  events.addEventListener('request-stored', (event) => show(JSON.parse(event.data)));
+  events.addEventListener('health', (event) => showHealth(JSON.parse(event.data)));
+  events.addEventListener('error', () => {
+    document.getElementById('health').textContent = 'No connection to proxy-data at the moment; trying again.';
+    // A browser gives up for good after an error status, which is what a restart looks like.
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+  });
+}
+
+listen();
 `;
