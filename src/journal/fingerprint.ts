@@ -46,13 +46,14 @@ const credentialNames = new Set([
 ]);
 /** A word of the name says that the value is a credential: `x-goog-api-key`, `x-auth-token`, `client_secret`. */
 const credentialWord =
-  /(?:^|[-_.])(?:api[-_]?key|apikey|access[-_]?key|auth|auth[-_]?key|token|secret|password|passwd|credentials?|jwt|bearer)(?:$|[-_.])|(?:token|secret|password|apikey|authorization)$/;
+  /(?:^|[-_.])(?:api[-_]?key|apikey|access[-_]?key|auth|auth[-_]?key|token|secret|password|passwd|credentials?|jwt|bearer|signature)(?:$|[-_.])|(?:token|secret|password|apikey|authorization)$/;
 /** … unless it speaks about one: a count, a limit, a kind. Plural `tokens` are counted tokens everywhere. */
 const harmlessName =
   /^(?:www-authenticate|proxy-authenticate|authentication-info)$|token[-_](?:count|limit|type|budget|usage)|max[-_]token$/;
 
 const knownNames = new Map<string, boolean>();
 const knownNamesMax = 512;
+const rememberedNameMax = 64;
 
 function isCredentialName(name: string): boolean {
   const known = knownNames.get(name);
@@ -60,7 +61,7 @@ function isCredentialName(name: string): boolean {
   const lower = name.toLowerCase();
   const isCredential =
     credentialNames.has(lower) || (credentialWord.test(lower) && !harmlessName.test(lower));
-  remember(knownNames, name, isCredential, knownNamesMax);
+  if (name.length <= rememberedNameMax) remember(knownNames, name, isCredential, knownNamesMax);
   return isCredential;
 }
 
@@ -71,9 +72,9 @@ function fingerprintValue(value: string, key: string): string {
   return scheme + fingerprintOf(value.slice(scheme.length), key);
 }
 
-/** Keys that can be told by their looks, wherever they stand. Every alternative is linear in its input. */
+/** Keys that can be told by their looks, wherever they stand. No alternative can fail after a long match. */
 const keyFormats =
-  /\b(?:sk|pk|rk|xai|gsk|hf|r8)[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}|\bAIza[\w-]{30,}|\bya29\.[\w.-]{16,}|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g;
+  /\b(?:sk|pk|rk|xai|gsk|hf|r8)[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}|\bAIza[\w-]{30,}|\bya29\.[\w.-]{16,}|\beyJ[\w-]{17,}(?:\.[\w-]+)*/g;
 const bearer = /\b(bearer|basic) +([A-Za-z0-9._~+/=-]{8,})/gi;
 
 function fingerprintKeysIn(value: string, key: string): string {
