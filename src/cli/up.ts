@@ -19,6 +19,7 @@ const servicesOf = {
 /** Runs the services in the foreground until a signal, or `throughline stop`, ends them. */
 export async function up(command: keyof typeof servicesOf, options: GlobalOptions): Promise<void> {
   prepareProcess();
+  keepRunningUnread();
   const loaded = await readConfig(options);
   for (const warning of loaded.warnings) note(formatConfigProblem(warning));
   const config = await prepared(loaded.config);
@@ -33,6 +34,14 @@ export async function up(command: keyof typeof servicesOf, options: GlobalOption
   if (typeof state !== 'number') for (const line of bannerLines(state, { config, version })) print(line);
   // Nothing may keep the process alive after everything it supervised has ended.
   process.exit(await supervisor.finished);
+}
+
+/** Whoever reads the output may leave; traffic must not notice. */
+function keepRunningUnread(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => {});
+  }
 }
 
 async function prepared(config: ResolvedConfig): Promise<ResolvedConfig> {

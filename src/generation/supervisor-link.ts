@@ -88,6 +88,8 @@ function link(): void {
   isLinked = true;
   process.on('SIGTERM', hearSignal);
   process.on('SIGINT', hearSignal);
+  // The log of a service goes to its supervisor. When that is gone, the service still has streams to finish.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   if (process.send === undefined) return;
   process.on('message', hearSupervisor);
   process.once('disconnect', () => {

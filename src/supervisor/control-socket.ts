@@ -58,7 +58,8 @@ export async function openControlSocket(
 
 async function listenAt(server: Server, path: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // Also later: a connection that cannot be accepted must not end the supervisor.
+    server.on('error', reject);
     server.listen(path, resolve);
   });
   chmodSync(path, 0o600);

@@ -34,10 +34,17 @@ export function startProgram(
   events: ProgramEvents,
 ): RunningProgram {
   const fds = options.listeners.map((listener) => listener.fd);
-  const child = spawn(process.execPath, [program], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...fds],
-    detached: true,
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(process.execPath, [program], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...fds],
+      detached: true,
+    });
+  } catch (error) {
+    // Out of memory or descriptors: it counts as a death, and the next try may work.
+    setImmediate(() => events.exited(`could not be started: ${(error as Error).message}`));
+    return { pid: undefined, send: () => {}, kill: () => {} };
+  }
   const listeners = options.listeners.map(({ purpose, host, port }, index) => ({
     purpose,
     host,
