@@ -1,4 +1,11 @@
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import {
+  brotliCompressSync,
+  constants,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { decodeContent } from './content-encoding.ts';
 
@@ -48,10 +55,10 @@ describe('content encodings', () => {
   });
 
   it('STR-20: a bomb is undecodable, whatever compressed it, and costs little memory', () => {
-    const zeros = Buffer.alloc(200 * 1024 * 1024);
+    const zeros = Buffer.alloc(24 * 1024 * 1024);
     for (const [encoding, bomb] of [
       ['gzip', gzipSync(zeros)],
-      ['br', brotliCompressSync(zeros, { params: {} })],
+      ['br', brotliCompressSync(zeros, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })],
       ['zstd', zstdCompressSync(zeros)],
     ] as const) {
       const before = process.memoryUsage().rss;
@@ -59,7 +66,7 @@ describe('content encodings', () => {
         ok: false,
         reason: `${encoding} expands beyond the limit`,
       });
-      expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+      expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
     }
   });
 
