@@ -1,19 +1,15 @@
 import type { DataHealth } from '#api';
 import type { StoredExchange } from '#store';
 import { ApiProblem } from './api-problem.ts';
-import { openRequest, requestSummary } from './request-summary.ts';
+import { eventFrame, heartbeatFrame, storedFrame } from './live-frames.ts';
+import { LiveListener } from './live-listener.ts';
+import { createLiveStates } from './live-states.ts';
 import type { StoreAccess } from './store-access.ts';
 
 export interface LiveOptions {
   readonly access: StoreAccess;
   readonly health: () => Promise<DataHealth>;
-  readonly listenersMax?: number;
-  /** A listener that missed more events than this is told to start over. */
-  readonly replayMax?: number;
-  /** Unread bytes of one listener, over which it is dropped. */
-  readonly bufferBytesMax?: number;
-  readonly heartbeatMs?: number;
-  /** Hears about failures of a look at the store, at most once until it works again. */
+  /** Hears about failures of a look at the store, once until it works again. */
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -26,89 +22,60 @@ export interface Live {
    */
   listen(lastEventId: string | undefined, cut: () => void): ReadableStream<Uint8Array>;
   readonly listeners: number;
+  /** Listeners that did not keep up. */
   readonly dropped: number;
   /** Ends every stream. */
   close(): void;
 }
 
-interface Listener {
-  readonly controller: ReadableStreamDefaultController<Uint8Array>;
-  readonly cut: () => void;
-  /** Where it was before it came; undefined = from now on, NaN = unreadable. */
-  readonly resumeAfter: number | undefined;
-  /** Sequence of the last event it was told; undefined until it has been welcomed. */
-  position: number | undefined;
-  /** The states it was told last: a frame that is not this one is news. */
-  toldHealth: Uint8Array | undefined;
-  toldOpen: Uint8Array | undefined;
-}
+const lookEveryMs = 50;
+const heartbeatEveryMs = 15_000;
+const listenersMax = 100;
+/** Unread bytes of one listener, over which it is dropped. */
+const bufferBytesMax = 1024 * 1024;
+/** A new listener that missed more events is told to start over. */
+const replayMax = 1000;
+/** More at once is not told one by one. */
+const eventsAtOnceMax = 5000;
+const eventsPerRead = 200;
 
-const pollMs = 50;
-const openEveryMs = 500;
-const healthEveryMs = 1000;
-const eventsPerLook = 200;
-
-export function createLive(options: LiveOptions): Live {
-  const { access, health, onTrouble } = options;
-  const {
-    listenersMax = 100,
-    replayMax = 1000,
-    bufferBytesMax = 1024 * 1024,
-    heartbeatMs = 15_000,
-  } = options;
-  const listeners = new Set<Listener>();
-  let dropped = 0;
+export function createLive({ access, health, onTrouble }: LiveOptions): Live {
+  const listeners = new Map<LiveListener, () => void>();
+  const states = createLiveStates(access, health);
   /** Sequence up to which everybody has been told; undefined while nobody listens. */
   let head: number | undefined;
-  let openFrame: Uint8Array | undefined;
-  let openText = '';
-  let healthFrame: Uint8Array | undefined;
-  let healthKey = '';
-  let lookedAtOpen = 0;
-  let lookedAtHealth = 0;
+  let dropped = 0;
   let isTroubled = false;
-  let timer: NodeJS.Timeout | undefined;
-  let heartbeat: NodeJS.Timeout | undefined;
   let isLooking = false;
+  let nextLook: NodeJS.Timeout | undefined;
+  let heartbeat: NodeJS.Timeout | undefined;
 
-  function send(listener: Listener, bytes: Uint8Array): void {
-    if (!listeners.has(listener)) return;
-    // A slow reader gets no queue of its own that grows: it may come back and continue.
-    if ((listener.controller.desiredSize ?? 0) >= bytes.length) {
-      listener.controller.enqueue(bytes);
-      return;
-    }
+  function send(listener: LiveListener, frame: Uint8Array): void {
+    const cut = listeners.get(listener);
+    if (!cut || listener.send(frame)) return;
+    // A slow reader gets no queue that grows: it may come back and go on where it was.
     dropped += 1;
     leave(listener);
-    listener.cut();
+    cut();
   }
 
-  function tellStates(): void {
-    for (const listener of listeners) {
-      if (healthFrame && listener.toldHealth !== healthFrame) send(listener, healthFrame);
-      if (openFrame && listener.toldOpen !== openFrame) send(listener, openFrame);
-      listener.toldHealth = healthFrame;
-      listener.toldOpen = openFrame;
-    }
-  }
-
-  function leave(listener: Listener): void {
+  function leave(listener: LiveListener): void {
     listeners.delete(listener);
     if (listeners.size > 0) return;
-    clearTimeout(timer);
+    clearTimeout(nextLook);
     clearInterval(heartbeat);
-    // Whoever comes next is told how things stand then.
-    timer = heartbeat = head = openFrame = healthFrame = undefined;
+    nextLook = heartbeat = head = undefined;
+    states.forget();
   }
 
   async function look(): Promise<void> {
     if (isLooking) return;
     isLooking = true;
     try {
-      await lookAtHealth();
+      await states.lookAtHealth();
       tellStates();
       await lookAtStored();
-      await lookAtOpen();
+      await states.lookAtOpen();
       tellStates();
       isTroubled = false;
     } catch (error) {
@@ -116,119 +83,94 @@ export function createLive(options: LiveOptions): Live {
       isTroubled = true;
     } finally {
       isLooking = false;
-      if (listeners.size > 0) timer = setTimeout(look, pollMs);
+      if (listeners.size > 0) nextLook = setTimeout(look, lookEveryMs);
+    }
+  }
+
+  function tellStates(): void {
+    for (const listener of listeners.keys()) {
+      for (const [kind, frame] of states.frames) if (listener.isNews(kind, frame)) send(listener, frame);
     }
   }
 
   async function lookAtStored(): Promise<void> {
     const last = await access.use((store) => store.lastSequence());
-    head ??= last;
-    if (last < head || last - head > replayMax * 5) startOver(last);
-    while (listeners.size > 0 && head < last) {
-      const stored = await storedAfter(head);
-      for (const exchange of stored) tellStored(exchange);
-      head =
-        stored.length < eventsPerLook
-          ? Math.max(last, stored.at(-1)?.sequence ?? 0)
-          : stored.at(-1)!.sequence;
+    const known = head ?? last;
+    if (last < known || last - known > eventsAtOnceMax) startOver(last);
+    else await tellStoredAfter(known, last);
+    head = listeners.size > 0 ? last : undefined;
+    for (const listener of listeners.keys())
+      if (listener.position === undefined) await welcome(listener, last);
+  }
+
+  async function tellStoredAfter(known: number, last: number): Promise<void> {
+    for await (const exchange of storedBetween(known, last)) {
+      const frame = storedFrame(exchange);
+      for (const listener of listeners.keys()) {
+        if (listener.position === undefined || listener.position >= exchange.sequence) continue;
+        listener.position = exchange.sequence;
+        send(listener, frame);
+      }
     }
-    for (const listener of listeners) if (listener.position === undefined) await welcome(listener, head);
   }
 
-  function storedAfter(sequence: number): Promise<StoredExchange[]> {
-    return access.use((store) => store.storedAfter(sequence, eventsPerLook));
-  }
-
-  function tellStored(exchange: StoredExchange): void {
-    const bytes = storedFrame(exchange);
-    for (const listener of listeners) {
-      if (listener.position === undefined || listener.position >= exchange.sequence) continue;
-      listener.position = exchange.sequence;
-      send(listener, bytes);
+  /** What was stored after the one place and up to the other. */
+  async function* storedBetween(after: number, last: number): AsyncGenerator<StoredExchange> {
+    while (after < last) {
+      const from = after;
+      const stored = await access.use((store) => store.storedAfter(from, eventsPerRead));
+      for (const exchange of stored) if (exchange.sequence <= last) yield exchange;
+      // The last ones may have been deleted.
+      after = stored.at(-1)?.sequence ?? last;
     }
   }
 
   /** The store is another one, or so much came at once that telling all of it helps nobody. */
   function startOver(last: number): void {
-    head = last;
-    for (const listener of listeners) {
+    for (const listener of listeners.keys()) {
       if (listener.position === undefined) continue;
       listener.position = last;
-      send(listener, frame('reset', { lastSequence: last }, last));
+      send(listener, eventFrame('reset', { lastSequence: last }, last));
     }
   }
 
   /** Tells a new listener where it is, and what it missed. */
-  async function welcome(listener: Listener, last: number): Promise<void> {
+  async function welcome(listener: LiveListener, last: number): Promise<void> {
     const from = listener.resumeAfter;
+    listener.position = last;
     if (from === undefined) {
-      listener.position = last;
-      send(listener, frame('ready', { lastSequence: last }, last));
-    } else if (!(from <= last && last - from <= replayMax)) {
-      listener.position = last;
-      send(listener, frame('reset', { lastSequence: last }, last));
+      send(listener, eventFrame('ready', { lastSequence: last }, last));
+    } else if (from <= last && last - from <= replayMax) {
+      // Without an id: a break in the middle of what was missed must begin there again.
+      send(listener, eventFrame('ready', { lastSequence: last }));
+      for await (const exchange of storedBetween(from, last)) send(listener, storedFrame(exchange));
     } else {
-      // Without an id: a break during the replay must continue the replay.
-      listener.position = from;
-      send(listener, frame('ready', { lastSequence: last }));
-      await replay(listener, from, last);
+      send(listener, eventFrame('reset', { lastSequence: last }, last));
     }
   }
 
-  async function replay(listener: Listener, from: number, last: number): Promise<void> {
-    for (let after = from; after < last; ) {
-      const stored = await storedAfter(after);
-      for (const exchange of stored) {
-        listener.position = exchange.sequence;
-        send(listener, storedFrame(exchange));
-      }
-      if (stored.length === 0) return;
-      after = stored.at(-1)!.sequence;
-    }
-  }
-
-  async function lookAtOpen(): Promise<void> {
-    const now = performance.now();
-    if (openFrame && now - lookedAtOpen < openEveryMs) return;
-    lookedAtOpen = now;
-    const requests = (await access.use((store) => store.openExchanges())).map(openRequest);
-    const text = JSON.stringify(requests);
-    if (openFrame && text === openText) return;
-    openText = text;
-    openFrame = frame('open', { requests });
-  }
-
-  async function lookAtHealth(): Promise<void> {
-    const now = performance.now();
-    if (healthFrame && now - lookedAtHealth < healthEveryMs) return;
-    lookedAtHealth = now;
-    const { status, database, recorder } = await health();
-    const key = `${status} ${database} ${recorder.state}`;
-    if (healthFrame && key === healthKey) return;
-    healthKey = key;
-    healthFrame = frame('health', { status, database, recorder });
+  function enter(listener: LiveListener, cut: () => void): void {
+    listeners.set(listener, cut);
+    // The answer begins at once, even while the store cannot be read.
+    send(listener, heartbeatFrame);
+    heartbeat ??= setInterval(() => {
+      for (const each of listeners.keys()) send(each, heartbeatFrame);
+    }, heartbeatEveryMs);
+    clearTimeout(nextLook);
+    void look();
   }
 
   return {
     listen(lastEventId, cut) {
       if (listeners.size >= listenersMax)
         throw new ApiProblem('too-busy', 'Too many listeners are connected.');
-      let listener: Listener;
+      let listener: LiveListener;
+      const start = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+        listener = new LiveListener(controller, lastEventId);
+        enter(listener, cut);
+      };
       return new ReadableStream<Uint8Array>(
-        {
-          start(controller) {
-            listener = newListener(controller, cut, lastEventId);
-            listeners.add(listener);
-            // The answer begins at once, even while the store cannot be read.
-            send(listener, comment);
-            heartbeat ??= setInterval(() => {
-              for (const each of listeners) send(each, comment);
-            }, heartbeatMs);
-            clearTimeout(timer);
-            void look();
-          },
-          cancel: () => leave(listener),
-        },
+        { start, cancel: () => leave(listener) },
         new ByteLengthQueuingStrategy({ highWaterMark: bufferBytesMax }),
       );
     },
@@ -239,37 +181,10 @@ export function createLive(options: LiveOptions): Live {
       return dropped;
     },
     close() {
-      for (const listener of listeners) {
+      for (const listener of [...listeners.keys()]) {
         leave(listener);
-        listener.controller.close();
+        listener.end();
       }
     },
   };
-}
-
-function newListener(
-  controller: ReadableStreamDefaultController<Uint8Array>,
-  cut: () => void,
-  lastEventId: string | undefined,
-): Listener {
-  const resumeAfter = readPlace(lastEventId);
-  return { controller, cut, resumeAfter, position: undefined, toldHealth: undefined, toldOpen: undefined };
-}
-
-const comment = Buffer.from(':\n\n');
-
-function storedFrame(exchange: StoredExchange): Uint8Array {
-  return frame('request-stored', requestSummary(exchange), exchange.sequence);
-}
-
-/** JSON has no line breaks, so one `data:` line is enough. */
-function frame(event: string, data: unknown, id?: number): Uint8Array {
-  return Buffer.from(
-    `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
-  );
-}
-
-function readPlace(lastEventId: string | undefined): number | undefined {
-  if (lastEventId === undefined || lastEventId === '') return undefined;
-  return /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN;
 }

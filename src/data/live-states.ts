@@ -1,0 +1,51 @@
+import type { DataHealth } from '#api';
+import { eventFrame } from './live-frames.ts';
+import { openRequest } from './request-summary.ts';
+import type { StoreAccess } from './store-access.ts';
+
+const openEveryMs = 500;
+const healthEveryMs = 1000;
+
+/** How things stand, as frames that stay the same object while nothing changes. */
+export interface LiveStates {
+  readonly frames: ReadonlyMap<'health' | 'open', Uint8Array>;
+  /** Looks again if the last look is old enough. */
+  lookAtHealth(): Promise<void>;
+  lookAtOpen(): Promise<void>;
+  /** Forgets everything, so that the next looks are fresh. */
+  forget(): void;
+}
+
+export function createLiveStates(access: StoreAccess, health: () => Promise<DataHealth>): LiveStates {
+  const frames = new Map<'health' | 'open', Uint8Array>();
+  const seen = new Map<'health' | 'open', { readonly text: string; readonly at: number }>();
+
+  function isDue(kind: 'health' | 'open', everyMs: number): boolean {
+    const last = seen.get(kind);
+    return !last || performance.now() - last.at >= everyMs;
+  }
+
+  function note(kind: 'health' | 'open', text: string, data: unknown): void {
+    if (seen.get(kind)?.text !== text) frames.set(kind, eventFrame(kind, data));
+    seen.set(kind, { text, at: performance.now() });
+  }
+
+  return {
+    frames,
+    async lookAtHealth() {
+      if (!isDue('health', healthEveryMs)) return;
+      const { status, database, recorder } = await health();
+      // Lag and counters change all the time; only a change of state is news.
+      note('health', `${status} ${database} ${recorder.state}`, { status, database, recorder });
+    },
+    async lookAtOpen() {
+      if (!isDue('open', openEveryMs)) return;
+      const requests = (await access.use((store) => store.openExchanges())).map(openRequest);
+      note('open', JSON.stringify(requests), { requests });
+    },
+    forget() {
+      frames.clear();
+      seen.clear();
+    },
+  };
+}
