@@ -7,6 +7,7 @@ import type { Tables } from '../tables.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Connection } from './connection.ts';
 import { databaseFiles, identityOf, prepareFile, sizeOf } from './files.ts';
+import { assertWholeLog } from './log-check.ts';
 import { migrate, schemaVersion } from './migrations.ts';
 import { requireSafeVersion } from './safe-version.ts';
 
@@ -133,6 +134,7 @@ class SqliteEngine implements SqlEngine {
 
   async #transact<Result>(work: (session: SqlSession) => Promise<Result>): Promise<Result> {
     this.#assertSameFiles();
+    assertWholeLog(this.#writer);
     this.#writer.begin();
     try {
       const result = await work(this.#session);
