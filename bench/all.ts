@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 console.log(
   `Node ${process.version}, ${availableParallelism()} cores, load before the run ${loadavg()[0]?.toFixed(2)}`,
 );
+const build = fileURLToPath(new URL('../scripts/build.ts', import.meta.url));
+if (spawnSync(process.execPath, [build], { stdio: 'inherit' }).status !== 0)
+  throw new Error('the build failed: run npm run build');
 let failed = 0;
 for (const name of ['cpu', 'latency', 'memory', 'recorder', 'storage', 'visible']) {
   const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))], {

@@ -1,4 +1,5 @@
 import { startCoreAlone } from '#test-support';
+import { builtProgram } from './built-program.ts';
 import type { LoadJob, LoadResult } from './load-worker.ts';
 import { cpuMs, option, printTable, quantile, spread } from './measure.ts';
 import { startNginx } from './nginx.ts';
@@ -16,7 +17,10 @@ const provider = await startWorker('./provider-worker.ts');
 const { port: upstreamPort } = await provider.run<{ port: number }>({});
 const load = await startWorker('./load-worker.ts');
 const nginx = await startNginx(upstreamPort);
-const core = await startCoreAlone({ providerOrigin: `http://127.0.0.1:${upstreamPort}` });
+const core = await startCoreAlone({
+  providerOrigin: `http://127.0.0.1:${upstreamPort}`,
+  program: builtProgram('core'),
+});
 try {
   const rows = [
     [

@@ -1,4 +1,5 @@
 import { startCoreAlone } from '#test-support';
+import { builtProgram } from './built-program.ts';
 import { option, printTable, quantile, spread } from './measure.ts';
 import type { StreamJob } from './stream-worker.ts';
 import { startWorker } from './worker.ts';
@@ -13,7 +14,10 @@ const rounds = option('rounds', 3);
 const provider = await startWorker('./provider-worker.ts');
 const { port: direct } = await provider.run<{ port: number }>({});
 const client = await startWorker('./stream-worker.ts');
-const core = await startCoreAlone({ providerOrigin: `http://127.0.0.1:${direct}` });
+const core = await startCoreAlone({
+  providerOrigin: `http://127.0.0.1:${direct}`,
+  program: builtProgram('core'),
+});
 try {
   const seen = { direct: [] as number[][], through: [] as number[][] };
   for (let index = 0; index < rounds; index++) {

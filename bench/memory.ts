@@ -1,4 +1,5 @@
 import { startCoreAlone, waitFor } from '#test-support';
+import { builtProgram } from './built-program.ts';
 import type { LoadJob, LoadResult } from './load-worker.ts';
 import { option, printTable, rssMib } from './measure.ts';
 import type { StreamJob } from './stream-worker.ts';
@@ -12,7 +13,10 @@ const steps = 5;
 
 const provider = await startWorker('./provider-worker.ts');
 const { port } = await provider.run<{ port: number }>({});
-const core = await startCoreAlone({ providerOrigin: `http://127.0.0.1:${port}` });
+const core = await startCoreAlone({
+  providerOrigin: `http://127.0.0.1:${port}`,
+  program: builtProgram('core'),
+});
 try {
   const rows: (string | number)[][] = [['state of core', 'MiB', 'bar']];
   rows.push(['just started', rssMib(core.pid), '']);

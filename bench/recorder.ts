@@ -11,6 +11,7 @@ import {
   startNode,
   waitFor,
 } from '#test-support';
+import { builtProgram } from './built-program.ts';
 import { cpuMs, option, printTable } from './measure.ts';
 import { startWorker } from './worker.ts';
 
@@ -45,7 +46,7 @@ const config: RecorderConfig = {
   logLevel: 'warn',
 };
 const startedAt = performance.now();
-const recorder = startNode(join(projectDirectory, 'src/recorder/main.ts'), [], {
+const recorder = startNode(builtProgram('recorder'), [], {
   env: home.env,
   input: 'ipc',
 });

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { agentTraffic, askOnce, makeTempHome, readBack, startThroughline } from '#test-support';
+import { builtProgram } from './built-program.ts';
 import { option, printTable } from './measure.ts';
 import { startWorker } from './worker.ts';
 
@@ -17,7 +18,11 @@ const { port } = await provider.run<{ port: number }>({});
 const rows: (string | number)[][] = [['session', 'exchanges', 'raw MB', 'stored MB', 'raw / stored', 'bar']];
 for (const { name, toolResultBytes } of cases) {
   const home = makeTempHome('bench-storage');
-  const throughline = await startThroughline({ providerOrigin: `http://127.0.0.1:${port}`, home });
+  const throughline = await startThroughline({
+    cli: builtProgram('cli'),
+    providerOrigin: `http://127.0.0.1:${port}`,
+    home,
+  });
   let [rawBytes, exchanges] = [0, 0];
   for (const request of agentTraffic({ turns, toolResultBytes, subagentEvery: 10 })) {
     const answer = await askOnce(throughline.frontUrl, request);

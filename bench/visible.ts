@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { agentTraffic, askOnce, startThroughline, waitFor } from '#test-support';
+import { builtProgram } from './built-program.ts';
 import { option, printTable, quantile } from './measure.ts';
 import { startWorker } from './worker.ts';
 
@@ -8,7 +9,10 @@ const requests = option('requests', 100);
 
 const provider = await startWorker('./provider-worker.ts');
 const { port } = await provider.run<{ port: number }>({});
-const throughline = await startThroughline({ providerOrigin: `http://127.0.0.1:${port}` });
+const throughline = await startThroughline({
+  cli: builtProgram('cli'),
+  providerOrigin: `http://127.0.0.1:${port}`,
+});
 try {
   const waitsMs: number[] = [];
   const traffic = [...agentTraffic({ turns: requests, subagentEvery: 0 })];

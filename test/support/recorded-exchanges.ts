@@ -63,7 +63,8 @@ function asExchange(value: Record<string, unknown>): RecordedExchange | undefine
   const { method, url, request_headers: headers, response } = value;
   if (typeof method !== 'string' || typeof url !== 'string' || !Array.isArray(headers) || !isObject(response))
     return undefined;
-  if (typeof response.status !== 'number') return undefined;
+  // Status 0 stands for a connection that broke before an answer.
+  if (typeof response.status !== 'number' || response.status < 200) return undefined;
   // Connection warm-ups (`HEAD /`) are answered by core itself.
   if (!url.startsWith('/v1/')) return undefined;
   const body = requestBody(value);
