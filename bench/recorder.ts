@@ -6,7 +6,6 @@ import {
   askOnce,
   endProcess,
   makeTempHome,
-  projectDirectory,
   startCoreAlone,
   startNode,
   waitFor,
