@@ -65,9 +65,12 @@ describe('live events', () => {
     for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
     const writer = await openStore({ engine: 'sqlite', path: data.databasePath }, { role: 'writer' });
     await writer.commit({ exchanges: [exampleExchange({ number: 20 })], positions: [] });
-    expect((await listener.next('reset')).json).toEqual({ lastSequence: 1 });
+    // Whether the first one is in it already depends on when it was looked at.
+    const { lastSequence } = (await listener.next('reset')).json as { lastSequence: number };
     await writer.commit({ exchanges: [exampleExchange({ number: 21 })], positions: [] });
-    expect((await listener.next('request-stored')).id).toBe('2');
+    for (let sequence = lastSequence + 1; sequence <= 2; sequence += 1) {
+      expect((await listener.next('request-stored')).id).toBe(String(sequence));
+    }
     await writer.close();
   });
 

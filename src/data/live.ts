@@ -44,6 +44,8 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
   const states = createLiveStates(access, health);
   /** Sequence up to which everybody has been told; undefined while nobody listens. */
   let head: number | undefined;
+  /** Which opening of the store `head` belongs to. */
+  let openings = 0;
   let dropped = 0;
   let isTroubled = false;
   let isLooking = false;
@@ -95,8 +97,10 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
 
   async function lookAtStored(): Promise<void> {
     const last = await access.use((store) => store.lastSequence());
+    const isAnother = access.openings !== openings;
+    openings = access.openings;
     const known = head ?? last;
-    if (last < known || last - known > eventsAtOnceMax) startOver(last);
+    if (isAnother || last < known || last - known > eventsAtOnceMax) startOver(last);
     else await tellStoredAfter(known, last);
     head = listeners.size > 0 ? last : undefined;
     for (const listener of listeners.keys())
@@ -125,7 +129,7 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
     }
   }
 
-  /** The store is another one, or so much came at once that telling all of it helps nobody. */
+  /** The store may be another one, or so much came at once that telling all of it helps nobody. */
   function startOver(last: number): void {
     for (const listener of listeners.keys()) {
       if (listener.position === undefined) continue;

@@ -13,8 +13,8 @@ export interface StoreAccess {
   acquire(): Promise<StoreLease>;
   /** Runs `work` with the store; once more with a newly opened one when the file turns out to be another. */
   use<T>(work: (store: Store) => Promise<T>): Promise<T>;
-  /** Tells about an error that the store gave, so that the next use opens it anew when that can help. */
-  noteFailure(error: unknown): void;
+  /** How often the store was opened: sequences of one opening mean nothing in the next. */
+  readonly openings: number;
   close(): Promise<void>;
 }
 
@@ -38,6 +38,7 @@ export function createStoreAccess(
   let handle: Handle | undefined;
   let opening: Promise<Handle> | undefined;
   let failure: { error: unknown; atMs: number } | undefined;
+  let openings = 0;
   let isClosed = false;
 
   async function current(): Promise<Handle> {
@@ -55,6 +56,7 @@ export function createStoreAccess(
     try {
       const opened: Handle = { store: await open(), users: 0, isRetired: false };
       failure = undefined;
+      openings += 1;
       if (isClosed) retire(opened);
       else handle = opened;
       return opened;
@@ -106,8 +108,8 @@ export function createStoreAccess(
         throw error;
       }
     },
-    noteFailure(error) {
-      if (handle && error instanceof StoreError && reopenedAfter.has(error.code)) retire(handle);
+    get openings() {
+      return openings;
     },
     async close() {
       isClosed = true;
