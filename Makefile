@@ -18,7 +18,7 @@ config.yaml:
 deps: node_modules/.package-lock.json
 
 node_modules/.package-lock.json: package.json package-lock.json
-	$(WITH_NODE) npm ci
+	$(WITH_NODE) scripts/install
 	@touch $@
 
 build: deps ## Build all services and the command line into dist/
