@@ -67,8 +67,10 @@ export class Committer {
       stored += 1;
       lastSequence = sequence;
     }
-    if (stored > 0)
+    if (stored > 0) {
+      await session.run(`UPDATE counters SET value = value + ? WHERE name = 'exchanges'`, [stored]);
       await session.run(`UPDATE counters SET value = ? WHERE name = 'last-sequence'`, [lastSequence]);
+    }
     return stored;
   }
 

@@ -11,7 +11,8 @@ export async function findIds(session: SqlSession, fragment: string, limit: numb
   const rows = await session.all<{ id: Uint8Array }>(
     `SELECT id FROM (SELECT id FROM exchanges WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) AS beginning
      UNION
-     SELECT id FROM (SELECT id FROM exchanges WHERE id_tail BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) AS ending
+     SELECT id FROM exchanges WHERE sequence IN (
+       SELECT sequence FROM exchanges WHERE id_tail BETWEEN ? AND ? ORDER BY sequence DESC LIMIT ?)
      ORDER BY id DESC`,
     [
       Buffer.from(fragment.padEnd(32, '0'), 'hex'),

@@ -404,6 +404,7 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       await commit(...items);
       expect(await store.delete({ sessionId: 'old' })).toEqual({ exchanges: 7 });
       expect(await store.count({})).toBe(5);
+      expect(await store.count({ fromMs: 0 })).toBe(5);
       expect(await store.exchange(items[0]!.exchange.id)).toBeUndefined();
       for (const item of items.slice(7))
         expect(await bodyOf(item.exchange.id)).toEqual(bytesOf(item.request.pieces));

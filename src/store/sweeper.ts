@@ -23,6 +23,7 @@ export async function deleteExchanges(engine: SqlEngine, sequences: readonly num
       await session.run('DELETE FROM arrivals WHERE sequence = ?', [sequence]);
       deleted += await session.run('DELETE FROM exchanges WHERE sequence = ?', [sequence]);
     }
+    await session.run(`UPDATE counters SET value = value - ? WHERE name = 'exchanges'`, [deleted]);
     return deleted;
   });
 }

@@ -105,7 +105,7 @@ interface OpenExchangeRow {
   facts: string;
 }
 
-/** `last-sequence`: of the exchange stored last. `chunk-sweeps`: how often chunks were deleted. */
+/** `exchanges`: how many there are. `last-sequence`: of the exchange stored last. `chunk-sweeps`: how often chunks were deleted. */
 interface CounterRow {
   name: string;
   value: number;

@@ -146,7 +146,7 @@ CREATE TABLE exchanges (
   details BLOB NOT NULL
 );
 -- Each index ends in the order of lists. Columns that are mostly empty are indexed where they are not.
-CREATE INDEX exchanges_by_time ON exchanges (received_at_ms);
+CREATE INDEX exchanges_by_time ON exchanges (received_at_ms, id);
 CREATE INDEX exchanges_by_id_tail ON exchanges (id_tail);
 CREATE INDEX exchanges_by_asked_model ON exchanges (asked_model, received_at_ms);
 CREATE INDEX exchanges_by_provider ON exchanges (provider, received_at_ms);
@@ -155,7 +155,7 @@ CREATE INDEX exchanges_by_session ON exchanges (session_id, received_at_ms) WHER
 CREATE INDEX exchanges_by_agent ON exchanges (agent_id, received_at_ms) WHERE agent_id IS NOT NULL;
 CREATE INDEX exchanges_by_tag ON exchanges (tag, received_at_ms) WHERE tag IS NOT NULL;
 CREATE INDEX exchanges_not_complete ON exchanges (outcome, received_at_ms) WHERE outcome <> 'complete';
-CREATE INDEX exchanges_with_error_status ON exchanges (received_at_ms, status) WHERE status >= 400;
+CREATE INDEX exchanges_with_error_status ON exchanges (received_at_ms, id, status) WHERE status >= 400;
 
 -- AUTOINCREMENT: the number of a deleted chunk never means another one.
 CREATE TABLE chunks (
@@ -189,7 +189,7 @@ CREATE TABLE counters (
   name TEXT PRIMARY KEY,
   value INTEGER NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('last-sequence', 0), ('chunk-sweeps', 0);
+INSERT INTO counters (name, value) VALUES ('exchanges', 0), ('last-sequence', 0), ('chunk-sweeps', 0);
 `,
   },
 ];
