@@ -97,6 +97,7 @@ function startRecorder(config: RecorderConfig): RunningRecorder {
     drain: drain.signal,
     stop: stop.signal,
     lockWaitMs: 500,
+    retentionEveryMs: 100,
   });
   // Whoever awaits `ended` sees the error; nobody else must crash because of it.
   ended.catch(() => undefined);

@@ -60,7 +60,7 @@ export class Recorder {
   #committed = new Map<string, JournalPosition>();
   #committedAtMs = 0;
   #openAtMs = 0;
-  #retiredAtMs = 0;
+  #retiredAtMs = performance.now();
   #drainDeadlineMs: number | undefined;
   #stored = 0;
   #interrupted = 0;

@@ -20,6 +20,8 @@ export interface ServiceOptions {
   readonly stop: AbortSignal;
   /** How long another recorder of the same journals may take to leave; default 10 s. */
   readonly lockWaitMs?: number;
+  /** How often stored segments are looked at for deletion; default 15 s. */
+  readonly retentionEveryMs?: number;
 }
 
 const statusEveryMs = 1_000;
@@ -65,6 +67,7 @@ export async function runRecorder(config: RecorderConfig, options: ServiceOption
     replayBytesMax: config.replayBytesMax,
     log,
     signal: ending.signal,
+    ...(options.retentionEveryMs === undefined ? {} : { retentionEveryMs: options.retentionEveryMs }),
   });
 
   function status(state: RecorderStatus['state']): RecorderStatus {
@@ -93,7 +96,8 @@ export async function runRecorder(config: RecorderConfig, options: ServiceOption
   onAbort(options.drain, beginDrain);
   onAbort(options.stop, () => ending.abort());
   try {
-    await recorder.run();
+    // Opening a locked store takes seconds that a stop does not have.
+    await Promise.race([recorder.run(), aborted(ending.signal)]);
   } catch (error) {
     if (!ending.signal.aborted) throw error;
   } finally {
@@ -107,6 +111,10 @@ export async function runRecorder(config: RecorderConfig, options: ServiceOption
 function onAbort(signal: AbortSignal, callback: () => void): void {
   if (signal.aborted) callback();
   else signal.addEventListener('abort', callback, { once: true });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => onAbort(signal, () => reject(signal.reason)));
 }
 
 /** Two recorders would do no harm to the store but twice the work, so the second waits for the first to leave. */

@@ -44,6 +44,11 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
   async function opened(): Promise<Store> {
     if (store !== undefined) return store;
     const fresh = await options.open();
+    if (signal.aborted) {
+      // Nobody waits for it any more.
+      await fresh.close();
+      signal.throwIfAborted();
+    }
     const positions = await fresh.journalPositions();
     if (isBehind(positions, committed)) isReplaced = true;
     store = fresh;
