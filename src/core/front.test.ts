@@ -90,7 +90,7 @@ describe('the front', () => {
     expect((await askOnce(core.urls[1]!, { method: 'HEAD', target: '/api/hello' })).status).toBe(404);
   });
 
-  it('streams live events, a few at a time, and lets go of them with the client', async () => {
+  it('pipes a few requests at a time, and lets go of them with the client', async () => {
     const clients = await Promise.all([1, 2, 3].map(() => openRaw(core.urls[0]!)));
     for (const client of clients) client.sendRequest({ target: '/api/v2/events' });
     await waitFor(() => clients.every((client) => client.received.includes('event: hello')));
@@ -101,6 +101,19 @@ describe('the front', () => {
     for (const client of clients) client.close();
     await waitFor(() => open === 0, { what: 'proxy-data to be left' });
     await waitFor(async () => (await askOnce(core.urls[0]!, { target: '/api/requests' })).status === 200);
+  });
+
+  it('has room for 64 event streams that take nothing from other requests', async () => {
+    const listen = { target: '/api/v2/events', headers: [['Accept', 'text/event-stream']] } as const;
+    const clients = await Promise.all(Array.from({ length: 64 }, () => openRaw(core.urls[0]!)));
+    for (const client of clients) client.sendRequest(listen);
+    await waitFor(() => clients.every((client) => client.received.includes('event: hello')));
+    expect((await askOnce(core.urls[0]!, listen)).status).toBe(503);
+    expect((await askOnce(core.urls[0]!, { target: '/api/requests' })).status).toBe(200);
+    const metrics = (await askOnce(core.urls[0]!, { target: '/metrics' })).body.toString();
+    expect(metrics).toContain('throughline_piped_event_streams 64');
+    for (const client of clients) client.close();
+    await waitFor(() => open === 0, { what: 'proxy-data to be left' });
   });
 
   it('keeps foreign pages away from proxy-data', async () => {

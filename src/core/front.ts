@@ -1,4 +1,5 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { headerValue } from '#exchange';
 import type { CoreContext } from './core-context.ts';
 import { pipedHeadersFor, responseHeadersFor } from './headers.ts';
 import { refuse } from './refuse.ts';
@@ -6,6 +7,9 @@ import { sendHead } from './send-head.ts';
 
 /** Hands one request over to proxy-data. */
 export type Pipe = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Event streams stay open as long as a dashboard does, so they have a bound of their own. */
+const eventStreamsMax = 64;
 
 /**
  * The way from the front to proxy-data: bytes both ways, nothing parsed, nothing recorded, a few at a time. When
@@ -16,16 +20,18 @@ export function createPipe(
   address: { readonly host: string; readonly port: number },
 ): Pipe {
   return (request, response) => {
-    if (core.metrics.piped >= core.config.limits.pipedRequestsMax) {
+    const lane = asksForEvents(request) ? 'eventStreams' : 'piped';
+    const laneMax = lane === 'eventStreams' ? eventStreamsMax : core.config.limits.pipedRequestsMax;
+    if (core.metrics[lane] >= laneMax) {
       refuseData(core, request, response);
       return;
     }
-    core.metrics.piped += 1;
+    core.metrics[lane] += 1;
     let isOver = false;
     const over = (): void => {
       if (isOver) return;
       isOver = true;
-      core.metrics.piped -= 1;
+      core.metrics[lane] -= 1;
       request.socket.off('close', left);
       upstream.destroy();
     };
@@ -49,6 +55,7 @@ export function createPipe(
       if (response.headersSent) request.socket.destroy();
       else refuseData(core, request, response);
     });
+    if (headerValue(request.rawHeaders, 'expect') !== undefined) response.writeContinue();
     upstream.once('response', (answer) => relayPiped(core, request, response, answer));
     request.on('data', (chunk: Buffer) => {
       if (!isOver && !upstream.write(chunk)) request.pause();
@@ -56,6 +63,10 @@ export function createPipe(
     upstream.on('drain', () => request.resume());
     request.once('end', () => upstream.end());
   };
+}
+
+function asksForEvents({ headers }: IncomingMessage): boolean {
+  return headers.accept?.toLowerCase().includes('text/event-stream') === true;
 }
 
 function relayPiped(

@@ -52,23 +52,20 @@ function databaseState(recorder: RecorderStatus | undefined, trouble: string | u
   return trouble === undefined ? 'connected' : 'unavailable';
 }
 
-/** Why records do not reach the store; undefined while they do, or while the recorder has had no time to start. */
+/**
+ * Why records do not reach the store; undefined while they do, or while the recorder has had no time to start. A
+ * recorder is expected once one has left its status here: a core that runs alone is not ill.
+ */
 function recorderTrouble(
   core: CoreContext,
   recorder: RecorderStatus | undefined,
   nowMs: number,
 ): string | undefined {
+  if (recorder === undefined) return undefined;
   const isStarting = nowMs - core.startedAtMs < statusAgeMsMax;
-  if (recorder === undefined)
-    return isStarting ? undefined : 'no recorder has run yet; records wait in the journal';
-  if (nowMs - recorder.atMs > statusAgeMsMax) {
-    return isStarting ? undefined : 'no recorder is running; records wait in the journal';
-  }
-  if (recorder.state === 'failed' || recorder.state === 'waiting-for-store')
-    return recorder.trouble ?? recorder.state;
-  if (recorder.state === 'stopped' && !isStarting)
-    return 'the recorder was stopped; records wait in the journal';
-  return undefined;
+  const isGone = recorder.state === 'stopped' || nowMs - recorder.atMs > statusAgeMsMax;
+  if (isGone) return isStarting ? undefined : 'no recorder is running; records wait in the journal';
+  return recorder.state === 'recording' ? undefined : (recorder.trouble ?? recorder.state);
 }
 
 function shownRecorder(recorder: RecorderStatus, nowMs: number): Readonly<Record<string, unknown>> {
@@ -93,6 +90,7 @@ export function gauges(core: CoreContext): Record<string, number> {
     throughline_open_exchanges: core.running.size,
     throughline_open_exchanges_max: core.exchangesMax,
     throughline_piped_requests: core.metrics.piped,
+    throughline_piped_event_streams: core.metrics.eventStreams,
     throughline_generation: core.generation,
     throughline_draining: core.isDraining ? 1 : 0,
     throughline_resident_bytes: residentBytes(),

@@ -44,7 +44,9 @@ export class Metrics {
   readonly #added = new Histogram();
   requestBytes = 0;
   responseBytes = 0;
+  /** What proxy-data is answering through the front at this moment; event streams are counted apart. */
   piped = 0;
+  eventStreams = 0;
   uncaught = 0;
 
   /** Answered without touching a provider and without a record. */
