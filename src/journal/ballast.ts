@@ -10,14 +10,12 @@ export class Ballast {
   readonly #fs: JournalFs;
   readonly #directory: string;
   readonly #path: string;
-  readonly #temporaryPath: string;
   readonly #bytes: number;
 
-  constructor(fs: JournalFs, options: { directory: string; coreId: string; bytes: number }) {
+  constructor(fs: JournalFs, options: { directory: string; bytes: number }) {
     this.#fs = fs;
     this.#directory = options.directory;
     this.#path = join(options.directory, 'ballast');
-    this.#temporaryPath = join(options.directory, `ballast.${options.coreId}`);
     this.#bytes = options.bytes;
   }
 
@@ -26,12 +24,12 @@ export class Ballast {
     if (this.#bytes === 0 || (await this.#exists())) return;
     const { bytes, freeBytes } = await this.#size();
     if (freeBytes < 2 * bytes) return;
-    const fd = await this.#fs.create(this.#temporaryPath, 'place');
+    // Fails when another core is quicker: one ballast is enough.
+    const fd = await this.#fs.create(this.#path, 'place');
     try {
       await this.#fill(fd, bytes);
-      await this.#fs.rename(this.#temporaryPath, this.#path);
     } catch (error) {
-      await this.#fs.unlink(this.#temporaryPath).catch(() => {});
+      await this.release();
       throw error;
     } finally {
       await this.#fs.close(fd).catch(() => {});

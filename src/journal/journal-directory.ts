@@ -148,6 +148,10 @@ export async function deleteSegment(path: string): Promise<void> {
 
 /** Removes the directory of a dead core once it is empty; false while something is left in it. Idempotent. */
 export async function removeJournalDirectory(path: string): Promise<boolean> {
+  // A core that died while it thinned a segment left its copy behind.
+  for (const { name } of await entries(path)) {
+    if (/^\d{8}\.seg\../.test(name)) await deleteSegment(join(path, name));
+  }
   try {
     await rmdir(path);
     return true;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { JournalConfig } from '#core-config';
-import type { ExchangeId, ExchangeOpened, GapReason, SegmentOpened } from '#exchange';
+import type { ExchangeId, ExchangeOpened, GapReason } from '#exchange';
 import { Ballast } from './ballast.ts';
 import { ExchangeLog, type FrameSink } from './exchange-log.ts';
 import { FrameQueue, settleFrames } from './frame-queue.ts';
@@ -9,7 +9,8 @@ import { errorCode, isDiskFull, type JournalFs, systemFs } from './journal-fs.ts
 import type { ExchangeJournal, JournalWriter, JournalWriterState } from './journal-writer.ts';
 import { FrameEncoder, type FrameToEncode, type PendingFrame } from './pending-frame.ts';
 import { Quota } from './quota.ts';
-import { createSegmentFile, type SegmentFile } from './segment-file.ts';
+import type { SegmentFile } from './segment-file.ts';
+import { SegmentRow } from './segment-row.ts';
 
 export interface JournalOptions {
   /** Names this process start: letters, digits, `.`, `_`, `-`. Made up when absent. */
@@ -63,24 +64,19 @@ class Journal implements JournalWriter, FrameSink {
   readonly #config: JournalConfig;
   readonly #fs: JournalFs;
   readonly #clock: JournalClock;
-  readonly #startToken: string | undefined;
   readonly #directory: string;
+  readonly #segments: SegmentRow;
   readonly #ballast: Ballast;
   readonly #quota: Quota;
   readonly #encoder = new FrameEncoder();
   readonly #queue = new FrameQueue();
   readonly #open = new Set<ExchangeLog>();
   readonly #upkeepTimer: NodeJS.Timeout;
-  #syncTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryDelayMs = retryDelayMsMin;
-  #segment: SegmentFile | undefined;
-  #segments = 0;
-  #lastNumber = 0;
   #inFlight: readonly PendingFrame[] = [];
   #inFlightBytes = 0;
   #writeStartedAtUs: number | undefined;
-  #syncStartedAtUs: number | undefined;
   #restoring: Promise<void> | undefined;
   #quotaCheckedAtBytes = -1;
   #isWakeScheduled = false;
@@ -104,10 +100,21 @@ class Journal implements JournalWriter, FrameSink {
     this.#config = config;
     this.#fs = options.fs ?? systemFs;
     this.#clock = options.clock ?? processClock;
-    this.#startToken = options.startToken;
     this.#directory = join(config.directory, options.coreId);
+    this.#segments = new SegmentRow({
+      fs: this.#fs,
+      config,
+      directory: this.#directory,
+      coreId: this.coreId,
+      startToken: options.startToken,
+      clock: this.#clock,
+      encoder: this.#encoder,
+      countError: () => {
+        this.#writeErrors += 1;
+      },
+    });
     const { directory } = config;
-    this.#ballast = new Ballast(this.#fs, { directory, coreId: this.coreId, bytes: config.ballastBytes });
+    this.#ballast = new Ballast(this.#fs, { directory, bytes: config.ballastBytes });
     this.#quota = new Quota(this.#fs, { directory, coreId: this.coreId, quotaBytes: config.quotaBytes });
     this.#upkeepTimer = setInterval(() => this.#startUpkeep(), options.upkeepIntervalMs ?? 1000);
     this.#upkeepTimer.unref();
@@ -133,7 +140,7 @@ class Journal implements JournalWriter, FrameSink {
       ...(trouble === undefined ? {} : { trouble }),
       pendingBytes: this.#pendingBytes,
       writtenBytes: this.#writtenBytes,
-      segments: this.#segments,
+      segments: this.#segments.count,
       framesWritten: this.#framesWritten,
       bodiesDropped: this.#bodiesDropped + this.#quota.bodiesThinned,
       bytesDropped: this.#allBytesDropped(),
@@ -146,8 +153,8 @@ class Journal implements JournalWriter, FrameSink {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#upkeepTimer);
-    clearTimeout(this.#syncTimer);
     clearTimeout(this.#retryTimer);
+    this.#segments.stopSyncing();
     await settledWithin(this.#finish(), closeMsMax);
     this.#settleAll();
   }
@@ -158,8 +165,7 @@ class Journal implements JournalWriter, FrameSink {
     this.#running = this.#run();
     await this.#running;
     await this.#upkeep;
-    await this.#segment?.seal();
-    this.#segment = undefined;
+    await this.#segments.close();
   }
 
   // What exchanges ask for (FrameSink).
@@ -242,8 +248,12 @@ class Journal implements JournalWriter, FrameSink {
   /** @returns the error, when not everything that was tried is on the disk */
   async #tryWrite(): Promise<unknown> {
     if (this.#restoring !== undefined) await this.#restoring;
-    const segment = await this.#currentSegment();
-    if (!isSegment(segment)) return segment.error;
+    let segment: SegmentFile;
+    try {
+      segment = await this.#segments.toWrite();
+    } catch (error) {
+      return error;
+    }
     const batch = this.#queue.takeBatch();
     if (batch.length === 0) return undefined;
     this.#inFlight = batch;
@@ -254,7 +264,7 @@ class Journal implements JournalWriter, FrameSink {
     this.#acknowledge(batch.slice(0, framesWritten), segment);
     if (framesWritten === batch.length) return undefined;
     this.#queue.putBack(batch.slice(framesWritten));
-    this.#leaveSegment(segment);
+    this.#segments.leave(segment);
     return error ?? new Error('the write was cut short');
   }
 
@@ -267,103 +277,7 @@ class Journal implements JournalWriter, FrameSink {
       if (this.#config.durability === 'power') segment.settleWhenSynced(frame.settle);
       else frame.settle();
     }
-    if (segment.hasWaiting) this.#sync();
-    else this.#syncSoon();
-  }
-
-  // Segments.
-
-  async #currentSegment(): Promise<SegmentFile | { readonly error: unknown }> {
-    const segment = this.#segment;
-    if (segment !== undefined && !this.#isFullOrOld(segment)) return segment;
-    try {
-      const next = await this.#nextSegment();
-      if (segment !== undefined) this.#leaveSegment(segment);
-      this.#segment = next;
-      return next;
-    } catch (error) {
-      // A segment that is merely full or old serves on until another one can be made.
-      return segment !== undefined && !segment.isSyncBroken ? segment : { error };
-    }
-  }
-
-  #isFullOrOld(segment: SegmentFile): boolean {
-    if (segment.isSyncBroken || segment.offset >= this.#config.segmentBytesMax) return true;
-    return segment.hasFrames && this.#nowMs() - segment.openedAtMs >= this.#config.segmentAgeMsMax;
-  }
-
-  async #nextSegment(): Promise<SegmentFile> {
-    const where = { directory: this.#directory, coreId: this.coreId, number: this.#lastNumber + 1 };
-    const segment = await createSegmentFile(this.#fs, { ...where, nowMs: this.#nowMs() });
-    this.#lastNumber = segment.number;
-    this.#segments += 1;
-    const { error } = await segment.append([this.#segmentOpened(segment.number)]);
-    if (error !== undefined) {
-      await segment.seal();
-      throw error;
-    }
-    segment.markBeginning();
-    if (this.#config.durability === 'power') await this.#syncDirectory();
-    return segment;
-  }
-
-  #segmentOpened(segmentNumber: number): PendingFrame {
-    const payload: SegmentOpened = {
-      version: 1,
-      coreId: this.coreId,
-      pid: process.pid,
-      ...(this.#startToken === undefined ? {} : { startToken: this.#startToken }),
-      processStartedAtMs: this.#clock.startedAtMs,
-      segmentNumber,
-    };
-    return this.#encoder.encode({
-      kind: 'segment-opened',
-      exchangeId: noExchange,
-      sequence: 0,
-      atUs: this.#clock.nowUs(),
-      payload: Buffer.from(JSON.stringify(payload)),
-    });
-  }
-
-  /** A new file is only safe from a power cut when its name is. */
-  async #syncDirectory(): Promise<void> {
-    const fd = await this.#fs.openDirectory(this.#directory);
-    try {
-      await this.#fs.fdatasync(fd);
-    } finally {
-      await this.#fs.close(fd);
-    }
-  }
-
-  /** Seals it in the background: the next segment need not wait for the sync of the last one. */
-  #leaveSegment(segment: SegmentFile): void {
-    if (this.#segment === segment) this.#segment = undefined;
-    void segment.seal().then((error) => this.#countError(error));
-  }
-
-  // Syncing.
-
-  #syncSoon(): void {
-    if (this.#syncTimer !== undefined || this.#isClosed) return;
-    this.#syncTimer = setTimeout(() => this.#sync(), this.#config.fsyncIntervalMs);
-    this.#syncTimer.unref();
-  }
-
-  #sync(): void {
-    clearTimeout(this.#syncTimer);
-    this.#syncTimer = undefined;
-    const segment = this.#segment;
-    if (segment === undefined || !segment.isDirty) return;
-    this.#syncStartedAtUs ??= this.#clock.nowUs();
-    void segment.sync().then((error) => {
-      this.#syncStartedAtUs = undefined;
-      this.#countError(error);
-      if (segment.hasWaiting && !this.#isClosed) this.#sync();
-    });
-  }
-
-  #countError(error: unknown): void {
-    if (error !== undefined) this.#writeErrors += 1;
+    this.#segments.wrote(segment);
   }
 
   // Trouble.
@@ -390,7 +304,7 @@ class Journal implements JournalWriter, FrameSink {
   #settleAll(): void {
     settleFrames(this.#inFlight);
     this.#queue.settleAll();
-    this.#segment?.settleAll();
+    this.#segments.current?.settleAll();
   }
 
   async #makeRoom(): Promise<void> {
@@ -419,7 +333,7 @@ class Journal implements JournalWriter, FrameSink {
   }
 
   #noticeStall(): void {
-    const startedAtUs = this.#writeStartedAtUs ?? this.#syncStartedAtUs;
+    const startedAtUs = this.#writeStartedAtUs ?? this.#segments.syncStartedAtUs;
     if (startedAtUs === undefined || this.#clock.nowUs() - startedAtUs < stallUs) return;
     this.#isStalled = true;
     this.#settleAll();
@@ -440,11 +354,11 @@ class Journal implements JournalWriter, FrameSink {
 
   /** When somebody deleted or moved the file we write, its bytes are put back and another one is begun. */
   async #keepInPlace(): Promise<void> {
-    const segment = this.#segment;
+    const segment = this.#segments.current;
     if (segment === undefined || (await segment.isInPlace())) return;
     await this.#running;
-    if (this.#segment !== segment) return;
-    this.#segment = undefined;
+    if (this.#segments.current !== segment) return;
+    this.#segments.detach(segment);
     this.#writeErrors += 1;
     this.#restoring = this.#restore(segment);
     await this.#restoring;
@@ -462,11 +376,11 @@ class Journal implements JournalWriter, FrameSink {
       survivor = 0;
     }
     for (const log of this.#open) log.segmentsLost(survivor);
-    this.#leaveSegment(segment);
+    this.#segments.leave(segment);
   }
 
   async #endOldSegment(): Promise<void> {
-    if (this.#segment !== undefined && this.#isFullOrOld(this.#segment)) this.#wake();
+    if (this.#segments.isDue) this.#wake();
   }
 
   async #recoverFromFullDisk(): Promise<void> {
@@ -490,13 +404,8 @@ class Journal implements JournalWriter, FrameSink {
     if (this.#quota.bytesThinned > 0) dropped.quota = (dropped.quota ?? 0) + this.#quota.bytesThinned;
     return dropped;
   }
-
-  #nowMs(): number {
-    return this.#clock.nowUs() / 1000;
-  }
 }
 
-const noExchange = new Uint8Array(16);
 /** A failed write is tried once more in a new segment before anybody is told. */
 const attemptsMax = 2;
 const retryDelayMsMin = 100;
@@ -505,10 +414,6 @@ const stallUs = 5_000_000;
 const closeMsMax = 10_000;
 /** Heads and ends may go this far over the bound for bodies. */
 const headsPendingBytesMax = 16 * 1024 * 1024;
-
-function isSegment(value: SegmentFile | { readonly error: unknown }): value is SegmentFile {
-  return 'append' in value;
-}
 
 function describeFailure(error: unknown, directory: string): string {
   const code = errorCode(error);

@@ -149,6 +149,12 @@ export class SegmentFile {
     return error;
   }
 
+  /** Takes the file away again: not even its first frame could be written. */
+  async discard(): Promise<void> {
+    await ignoreFailure(this.#fs.close(this.#fd));
+    await ignoreFailure(this.#fs.unlink(this.path));
+  }
+
   /** False when the file was deleted, moved or replaced while we write it. */
   async isInPlace(): Promise<boolean> {
     try {
