@@ -81,17 +81,16 @@ export class RawConnection {
     this.socket.write(requestBytes(request, this.#hostOfPeer()));
   }
 
-  /** The n-th final answer (from 0) when it is complete or its connection has ended. */
-  answer(index = 0, timeoutMs = 15_000): Promise<RawAnswer> {
-    return waitFor(
-      () => {
-        const answer = this.answers[index];
-        if (answer !== undefined && (answer.isComplete || this.ended !== undefined)) return answer;
-        if (this.ended !== undefined) throw new Error(`connection ended (${this.ended}) without an answer`);
-        return undefined;
-      },
-      { timeoutMs, what: `answer ${index}` },
-    );
+  /**
+   * The n-th final answer (from 0) when it is complete or its connection has ended; rejects at once when the
+   * connection ended without it.
+   */
+  async answer(index = 0, timeoutMs = 15_000): Promise<RawAnswer> {
+    const isSettled = (): boolean => this.ended !== undefined || this.answers[index]?.isComplete === true;
+    await waitFor(isSettled, { timeoutMs, what: `answer ${index}` });
+    const answer = this.answers[index];
+    if (answer === undefined) throw new Error(`the connection ended (${this.ended}) without an answer`);
+    return answer;
   }
 
   /** Sends a request and waits for its answer. */

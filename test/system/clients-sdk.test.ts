@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type AnswerScript, both, type Pair, startPair } from '#test-support';
+import { type AnswerScript, both, type Pair, sseEvent, startPair, waitFor } from '#test-support';
 
 // What the official SDKs do directly at a provider, they do through core: the same result for the program that
 // uses them, and the same bytes for the provider.
@@ -184,6 +184,28 @@ describe('the Anthropic SDK through core', () => {
     );
     expect([direct.result, through.result]).toEqual(['broke', 'broke']);
   });
+});
+
+describe('leaving early', () => {
+  it.each(['abort', 'break'] as const)(
+    '%s in the middle of a stream ends the request at the provider',
+    async (how) => {
+      pair.provider.forget();
+      pair.provider.respondOnceWith({
+        headers: [['content-type', 'text/event-stream']],
+        framing: 'chunked',
+        body: [sseEvent('message_start', { message: { id: 'msg_1', usage: {} } })],
+        ending: 'stall',
+      });
+      const stream = await anthropic(pair.core.url).messages.create({ ...ask, stream: true });
+      for await (const _event of stream) {
+        if (how === 'break') break;
+        stream.controller.abort();
+      }
+      const request = await pair.provider.request(0);
+      expect((await waitFor(() => request.closed, { what: 'the end upstream' })).reason).not.toBe('local');
+    },
+  );
 });
 
 describe('the OpenAI SDK through core', () => {
