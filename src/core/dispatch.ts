@@ -52,14 +52,14 @@ function deliver(
 ): void {
   if (request.socket.destroyed) return;
   // proxy-data asks for the token itself: its page must come up before anybody can enter one.
-  const isForData = destination.kind === 'data' && problem?.code === 'token-required';
-  if (problem !== undefined && !isForData) {
+  const asksToken = destination.kind === 'data' && problem?.code === 'token-required';
+  if (problem !== undefined && !asksToken) {
     refuse(core, request, response, problem);
     return;
   }
   if (destination.kind === 'refused') refuse(core, request, response, destination.problem);
   else if (destination.kind === 'own-page') answerOwnPage(core, request, response, destination.path);
-  else if (destination.kind === 'data') pipe?.(request, response);
+  else if (destination.kind === 'data') pipe?.(request, response, asksToken);
   else forward(core, { request, response, path: destination.path, tag: destination.tag });
 }
 

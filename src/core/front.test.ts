@@ -116,6 +116,18 @@ describe('the front', () => {
     await waitFor(() => open === 0, { what: 'proxy-data to be left' });
   });
 
+  it('SEC-06: tells proxy-data to ask for the token when the user is unknown', async () => {
+    await using strict = await startCoreAlone({
+      providerOrigin: provider.origin,
+      listeners: [{ purpose: 'front', host: '127.0.0.1' }],
+      config: { dataAddress: { host: '127.0.0.1', port: dataPort }, access: { tokenRequired: true } },
+    });
+    await askOnce(strict.url, { target: '/api/requests' });
+    expect(seen.at(-1)!.headers).toEqual(expect.arrayContaining(['x-throughline-ask-token', '1']));
+    await askOnce(core.urls[0]!, { target: '/api/requests' });
+    expect(seen.at(-1)!.headers).not.toContain('x-throughline-ask-token');
+  });
+
   it('keeps foreign pages away from proxy-data', async () => {
     const before = seen.length;
     const answer = await askOnce(core.urls[0]!, {

@@ -1,12 +1,16 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { headerValue } from '#exchange';
+import { askTokenField } from '#guard';
 import type { CoreContext } from './core-context.ts';
 import { pipedHeadersFor, responseHeadersFor } from './headers.ts';
 import { refuse } from './refuse.ts';
 import { sendHead } from './send-head.ts';
 
-/** Hands one request over to proxy-data. */
-export type Pipe = (request: IncomingMessage, response: ServerResponse) => void;
+/**
+ * Hands one request over to proxy-data.
+ * @param asksToken the guard wants the token for it, which proxy-data cannot see by itself
+ */
+export type Pipe = (request: IncomingMessage, response: ServerResponse, asksToken: boolean) => void;
 
 /** Event streams stay open as long as a dashboard does, so they have a bound of their own. */
 const eventStreamsMax = 64;
@@ -19,7 +23,7 @@ export function createPipe(
   core: CoreContext,
   address: { readonly host: string; readonly port: number },
 ): Pipe {
-  return (request, response) => {
+  return (request, response, asksToken) => {
     const lane = asksForEvents(request) ? 'eventStreams' : 'piped';
     const laneMax = lane === 'eventStreams' ? eventStreamsMax : core.config.limits.pipedRequestsMax;
     if (core.metrics[lane] >= laneMax) {
@@ -36,12 +40,14 @@ export function createPipe(
       upstream.destroy();
     };
     const left = (): void => over();
+    const headers = pipedHeadersFor(request.rawHeaders);
+    if (asksToken) headers.push(askTokenField, '1');
     const upstream = http.request({
       host: address.host,
       port: address.port,
       method: request.method!,
       path: request.url!,
-      headers: pipedHeadersFor(request.rawHeaders),
+      headers,
       agent: false,
       setHost: false,
     });

@@ -43,6 +43,14 @@ describe('the guard', () => {
     expect(guard('unsupported', { checkPeerUser: false }).judge(request(), 'api')).toBeUndefined();
   });
 
+  it('SEC-06: asks for the token when a front asks it to, whoever that front is', () => {
+    const asked = ['X-Throughline-Ask-Token', '1'];
+    expect(guard('own').judge(request(...asked), 'api')).toEqual({ code: 'token-required' });
+    const unchecked = guard('own', { checkPeerUser: false });
+    expect(unchecked.judge(request(...asked), 'api')).toEqual({ code: 'token-required' });
+    expect(guard('own').judge(request(...asked, 'x-throughline-token', token), 'api')).toBeUndefined();
+  });
+
   it('SEC-04: asks everybody for the token when it is required', () => {
     const strict = guard('own', { tokenRequired: true });
     expect(strict.judge(request(), 'v1')).toEqual({ code: 'token-required' });

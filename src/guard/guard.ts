@@ -1,5 +1,5 @@
 import type { AccessConfig } from '#core-config';
-import type { HeaderList, Problem } from '#exchange';
+import { type HeaderList, headerValue, type Problem } from '#exchange';
 import { hostProblem, type OwnPorts } from './host.ts';
 import { type Area, originProblem } from './origin.ts';
 import { createPeerCheck, type PeerCheck, type PeerSocket, type PeerVerdict } from './peer-user.ts';
@@ -25,6 +25,12 @@ export interface Guard {
   judge(request: GuardedRequest, area: Area): Problem | undefined | Promise<Problem | undefined>;
 }
 
+/**
+ * Set by the front on what it hands to proxy-data without knowing the user: proxy-data sees the front at the other
+ * end, which is our own, and must not judge by that.
+ */
+export const askTokenField = 'x-throughline-ask-token';
+
 /** @param ports fronts of ours included */
 export function createGuard(access: AccessConfig, ports: OwnPorts, options: GuardOptions = {}): Guard {
   const peerCheck = options.peerCheck ?? createPeerCheck();
@@ -35,8 +41,10 @@ export function createGuard(access: AccessConfig, ports: OwnPorts, options: Guar
         hostProblem(headers, ports, access) ?? originProblem(headers, request.method ?? 'GET', area, access);
       if (problem !== undefined) return problem;
       const hasToken = tokenMatches(tokenFrom(headers, area), access.token);
-      if (access.tokenRequired) return hasToken ? undefined : { code: 'token-required' };
-      if (hasToken || !access.checkPeerUser) return undefined;
+      if (hasToken) return undefined;
+      const isAsked = area === 'api' && headerValue(headers, askTokenField) !== undefined;
+      if (access.tokenRequired || isAsked) return { code: 'token-required' };
+      if (!access.checkPeerUser) return undefined;
       const verdict = peerCheck.judge(request.socket);
       return verdict instanceof Promise
         ? verdict.then((late) => peerProblem(late, area))

@@ -6,7 +6,7 @@
  * Read `guard.ts` first: it is the order of the checks. Every other file is one check.
  */
 export type { Guard, GuardedRequest, GuardOptions } from './guard.ts';
-export { createGuard } from './guard.ts';
+export { askTokenField, createGuard } from './guard.ts';
 export type { OwnPorts } from './host.ts';
 export { hostProblem } from './host.ts';
 export type { Area } from './origin.ts';
