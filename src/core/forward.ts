@@ -88,6 +88,8 @@ function noAnswer(
   if (exchange.answerPhase !== 'none') return;
   exchange.isAttemptOpen = false;
   exchange.journal.attemptEnded({ attempt: 1, result, cause });
-  core.providerHealth.failed(exchange.provider, cause);
+  if (core.providerHealth.failed(exchange.provider, cause)) {
+    core.log.warn('a provider gives no answer', { provider: exchange.provider, problem, cause });
+  }
   failExchange(core, exchange, { problem: { code: problem, detail: cause }, end: 'upstream-broken', cause });
 }

@@ -6,8 +6,11 @@ export class ProviderHealth {
     if (this.#causes.size > 0) this.#causes.delete(provider);
   }
 
-  failed(provider: string, cause: string): void {
+  /** Returns whether this is news, so that an outage is logged once and not with every request. */
+  failed(provider: string, cause: string): boolean {
+    const isNews = !this.#causes.has(provider);
     this.#causes.set(provider, cause);
+    return isNews;
   }
 
   /** Cause of the last failure in words; undefined while the provider answers. */

@@ -234,7 +234,7 @@ describe('a drain', () => {
 });
 
 describe('what core answers itself', () => {
-  it('tells health in the keys clients know, and degrades when no recorder has run for a while', async () => {
+  it('tells health in the keys clients know, without a path of this machine', async () => {
     const provider = await fakeProvider();
     const { url } = await startHere(configFor(provider.origin));
     for (const target of ['/health', '/v1/health']) {

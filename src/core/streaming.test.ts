@@ -14,27 +14,32 @@ import {
 
 let provider: FakeProvider;
 let core: CoreAlone;
+/** A core that gives nobody time. */
+let hasty: CoreAlone;
 
 beforeAll(async () => {
   provider = await startFakeProvider();
-  core = await startCoreAlone({
-    providerOrigin: provider.origin,
-    config: {
-      timeouts: { upstreamFirstByteMs: 400, upstreamIdleMs: 400, clientBodyIdleMs: 400, clientHeadMs: 300 },
-      limits: { requestBytesMax: 32 * 1024 * 1024 },
-    },
-  });
+  const limits = { requestBytesMax: 32 * 1024 * 1024 };
+  const timeouts = {
+    upstreamFirstByteMs: 800,
+    upstreamIdleMs: 800,
+    clientBodyIdleMs: 800,
+    clientHeadMs: 400,
+  };
+  core = await startCoreAlone({ providerOrigin: provider.origin, config: { limits } });
+  hasty = await startCoreAlone({ providerOrigin: provider.origin, config: { timeouts } });
 });
 afterAll(async () => {
   await core.stop();
+  await hasty.stop();
   await provider.close();
 });
 
 const post = { method: 'POST', target: '/v1/messages', body: '{"stream":true}' };
 const stalled = new Promise<never>(() => undefined);
 
-async function withClient<T>(work: (client: RawConnection) => Promise<T>): Promise<T> {
-  const client = await openRaw(core.url);
+async function withClient<T>(work: (client: RawConnection) => Promise<T>, target = core): Promise<T> {
+  const client = await openRaw(target.url);
   try {
     return await work(client);
   } finally {
@@ -93,8 +98,6 @@ describe('a stream', () => {
       await delay(300);
       expect(provider.requests[index]!.isAnswered).toBe(false);
       expect(residentMiB(core.pid) - before).toBeLessThan(100);
-      // Longer than every limit on silence: a slow reader is nobody's timeout.
-      await delay(500);
       client.socket.resume();
       const answer = await client.answer(0, 30_000);
       expect(answer.isComplete).toBe(true);
@@ -215,17 +218,17 @@ describe('STR-05: a provider that falls silent', () => {
     provider.respondOnceWith({ raw: [{ until: stalled }] });
     await withClient(async (client) => {
       client.sendRequest(post);
-      const other = await withClient((second) => second.ask(post));
+      const other = await withClient((second) => second.ask(post), hasty);
       expect(other.status).toBe(200);
       const answer = await client.answer();
       expect(answer.status).toBe(504);
       expect(answer.header('x-throughline-problem')).toBe('upstream-timeout');
-    });
+    }, hasty);
   });
 
   it('breaks the connection in the middle of an answer', async () => {
     provider.respondOnceWith({ body: ['some', { until: stalled }], framing: 'chunked' });
-    const answer = await withClient((client) => client.ask(post));
+    const answer = await withClient((client) => client.ask(post), hasty);
     expect(answer.body.toString()).toBe('some');
     expect(answer.isComplete).toBe(false);
   });
@@ -233,12 +236,26 @@ describe('STR-05: a provider that falls silent', () => {
   it('is not what a client is that stops sending its body: that is a 408', async () => {
     const answer = await withClient(async (client) => {
       client.send(
-        `POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1:${core.port}\r\nContent-Length: 9\r\n\r\nabc`,
+        `POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1:${hasty.port}\r\nContent-Length: 9\r\n\r\nabc`,
         'POST',
       );
       return client.answer();
-    });
+    }, hasty);
     expect(answer.status).toBe(408);
+  });
+
+  it('is not what a client is that reads slowly: it may take longer than every limit', async () => {
+    const piece = Buffer.alloc(1024 * 1024, 'x');
+    provider.respondOnceWith({ body: Array.from({ length: 40 }, () => piece), framing: 'chunked' });
+    await withClient(async (client) => {
+      const index = provider.requests.length;
+      client.sendRequest(post);
+      client.socket.pause();
+      await newestRequest(index);
+      await delay(1_800);
+      client.socket.resume();
+      expect((await client.answer(0, 30_000)).body.length).toBe(40 * piece.length);
+    }, hasty);
   });
 });
 
@@ -402,9 +419,9 @@ describe('uploads', () => {
 
 describe('STR-12, STR-13: clients that take their time', () => {
   it('STR-12: heads that come byte by byte are closed, others are served meanwhile', async () => {
-    const slow = await Promise.all(Array.from({ length: 100 }, () => openRaw(core.url)));
+    const slow = await Promise.all(Array.from({ length: 100 }, () => openRaw(hasty.url)));
     for (const client of slow) client.send('POST /v1/x HTTP/1.1\r\nHo', 'POST');
-    expect((await withClient((client) => client.ask(post))).status).toBe(200);
+    expect((await withClient((client) => client.ask(post), hasty)).status).toBe(200);
     await Promise.all(slow.map((client) => client.waitForEnd(5_000)));
     expect(slow[0]!.received.toString()).toMatch(/^HTTP\/1\.1 408 |^$/);
   });
@@ -417,7 +434,7 @@ describe('STR-12, STR-13: clients that take their time', () => {
       client.sendRequest(post);
       client.socket.pause();
     }
-    await delay(600);
+    await delay(300);
     for (const client of clients) client.socket.resume();
     const answers = await Promise.all(clients.map((client) => client.answer(0, 30_000)));
     provider.respondWith(undefined);
