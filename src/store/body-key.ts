@@ -4,7 +4,3 @@ import type { Side } from '#exchange';
 export function bodyKey(sequence: number, side: Side): number {
   return sequence * 2 + (side === 'request' ? 0 : 1);
 }
-
-export function bodyKeySequence(key: number): number {
-  return Math.floor(key / 2);
-}

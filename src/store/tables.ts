@@ -14,7 +14,7 @@ export interface Tables {
   counters: CounterRow;
 }
 
-/** `ColumnOf` in `exchange-row.ts` names the field of each column. */
+/** `exchange-row.ts` says which field of `Exchange` each column holds. */
 export interface ExchangeRow {
   sequence: Generated<number>;
   id: Uint8Array;
