@@ -7,7 +7,7 @@ let pair: Pair;
 beforeAll(async () => {
   pair = await startPair();
 });
-afterAll(() => pair.close());
+afterAll(() => pair?.close());
 
 const json = (status: number, type: string, extra: [string, string][] = []): ScriptedAnswer => ({
   status,

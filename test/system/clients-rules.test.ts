@@ -31,8 +31,8 @@ beforeAll(async () => {
 beforeEach(() => provider.forget());
 afterEach(() => provider.respondWith(undefined));
 afterAll(async () => {
-  await core.stop();
-  await provider.close();
+  await core?.stop();
+  await provider?.close();
 });
 
 const post = { method: 'POST', target: '/v1/messages?beta=true', body: '{"model":"m"}' };

@@ -9,7 +9,7 @@ let pair: Pair;
 beforeAll(async () => {
   pair = await startPair();
 });
-afterAll(() => pair.close());
+afterAll(() => pair?.close());
 
 const ask = {
   model: 'claude-fake',
