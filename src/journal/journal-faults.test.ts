@@ -284,6 +284,32 @@ describe('bounds', () => {
   });
 });
 
+describe('a disk that does not answer', () => {
+  it('holds up no exchange for longer than a few seconds, and records again when it answers', async () => {
+    const disk = new FaultyFs();
+    let skippedUs = 0;
+    const clock = { startedAtMs: 0, nowUs: () => performance.now() * 1000 + skippedUs };
+    const options = { coreId, fs: disk.fs, clock, upkeepIntervalMs: 20 };
+    writer = await openJournal(testConfig(directory), options);
+    const release = Promise.withResolvers<void>();
+    const { writev } = disk.fs;
+    disk.fs.writev = async (fd, pieces) => {
+      await release.promise;
+      return writev(fd, pieces);
+    };
+    const first = record(writer, 1);
+    await until(() => writer!.state().pendingBytes > 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    skippedUs = 6_000_000;
+    await first;
+    expect(writer.state().trouble).toMatch(/does not answer/);
+    await record(writer, 2);
+    release.resolve();
+    await until(() => writer!.state().healthy && writer!.state().pendingBytes === 0);
+    expect((await account(1)).bodyBytes + (await account(2)).bodyBytes).toBe(4200);
+  });
+});
+
 describe('permissions', () => {
   it('lets nobody else read the journal', async () => {
     const { stat } = await import('node:fs/promises');

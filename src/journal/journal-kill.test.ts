@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readWholeJournal, someExchangeId } from './journal-fixture.ts';
@@ -20,7 +21,7 @@ afterEach(async () => {
 
 /** Runs a writer, kills it once it has promised so many exchanges, and gives what it promised. */
 async function promisedBeforeKill(coreId: string, durability: string, count: number): Promise<number[]> {
-  const program = join(import.meta.dirname, 'kill-fixture.ts');
+  const program = fileURLToPath(import.meta.resolve('./kill-fixture.ts'));
   const writer = spawn(process.execPath, [program, directory, coreId, durability], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
