@@ -50,3 +50,12 @@ export {
   type ThroughlineOptions,
 } from './throughline.ts';
 export { type WaitOptions, waitFor, within } from './wait-for.ts';
+export {
+  createWitness,
+  medianMs,
+  recordFaults,
+  type Witness,
+  type Witnessed,
+  type WitnessOptions,
+  witnessedAnswer,
+} from './witness.ts';
