@@ -1,13 +1,10 @@
 import { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
-import {
-  type AnswerScript,
-  type FakeProvider,
-  type ReceivedRequest,
-  startFakeProvider,
-} from './fake-provider.ts';
+import { type FakeProvider, startFakeProvider } from './fake-provider.ts';
 import type { RawHeaders } from './http-wire.ts';
 import { answerAsProvider } from './plausible-answers.ts';
+import type { AnswerScript } from './provider-connection.ts';
 import { openRaw, type RawConnection, type RawRequest } from './raw-client.ts';
+import type { ReceivedRequest } from './received-request.ts';
 
 /** A fake provider with a real core in front of it: what a client sees directly, and what it sees through us. */
 export interface Pair {

@@ -12,15 +12,7 @@ export {
 export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
 export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
 export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './direct-and-through.ts';
-export {
-  type AnswerScript,
-  type ConnectionEnd,
-  type FakeProvider,
-  type FakeProviderOptions,
-  type ProviderConnection,
-  type ReceivedRequest,
-  startFakeProvider,
-} from './fake-provider.ts';
+export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
 export {
   answerAsProvider,
@@ -30,6 +22,7 @@ export {
   messageEvents,
   sseEvent,
 } from './plausible-answers.ts';
+export type { AnswerScript, ProviderConnection } from './provider-connection.ts';
 export {
   askOnce,
   openRaw,
@@ -39,6 +32,7 @@ export {
   requestBytes,
 } from './raw-client.ts';
 export { listStored, type ReadRequest, readBack, readBody } from './read-back.ts';
+export type { ConnectionEnd, ReceivedRequest } from './received-request.ts';
 export { type RecordedExchange, type Recording, recordings } from './recorded-exchanges.ts';
 export { type AnswerPiece, drip, type ScriptedAnswer, slices } from './scripted-answer.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';

@@ -1,5 +1,5 @@
-import type { ReceivedRequest } from './fake-provider.ts';
 import { type AskedBody, askedBody, json, type PlausibleOptions, paced, parts } from './plausible-answers.ts';
+import type { ReceivedRequest } from './received-request.ts';
 import type { ScriptedAnswer } from './scripted-answer.ts';
 import type { SeededRandom } from './seeded-random.ts';
 

@@ -1,5 +1,5 @@
-import type { ReceivedRequest } from './fake-provider.ts';
 import { openaiAnswer } from './openai-answers.ts';
+import type { ReceivedRequest } from './received-request.ts';
 import type { AnswerPiece, ScriptedAnswer } from './scripted-answer.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 
