@@ -164,8 +164,9 @@ class SqliteEngine implements SqlEngine {
 }
 
 function configureWriter(connection: Connection): void {
-  // Before anything is written: only an empty file can learn to shrink again.
-  connection.pragma('auto_vacuum = INCREMENTAL');
+  // Only an empty file can learn to shrink again; asked of another, SQLite takes the write lock, and a database that
+  // somebody holds locked could not even be opened to read.
+  if (connection.pragma('page_count') === 0) connection.pragma('auto_vacuum = INCREMENTAL');
   const mode = connection.pragma('journal_mode = WAL');
   if (mode !== 'wal') {
     throw new StoreError(

@@ -86,6 +86,14 @@ describe('a SQLite store in trouble', () => {
     expect(await commit(2)).toEqual({ stored: 1, known: 0 });
   });
 
+  it('DUR-01: opens and reads while another process holds the write lock', async () => {
+    await commit(1);
+    const other = await hold('BEGIN IMMEDIATE');
+    const reader = await open('reader');
+    expect(await reader.count({})).toBe(1);
+    await endProcess(other);
+  });
+
   it('DUR-12: commits and bounds its log while a reader keeps an old snapshot', async () => {
     await commit(1);
     const other = await hold('BEGIN; SELECT count(*) FROM exchanges');
