@@ -7,6 +7,7 @@ import { listStored, type ReadRequest, readBody } from './read-back.ts';
 import { type AnswerPiece, isBytes, type ScriptedAnswer } from './scripted-answer.ts';
 import { type SeededRandom, seededRandom } from './seeded-random.ts';
 import type { Throughline } from './throughline.ts';
+import { waitFor } from './wait-for.ts';
 
 export interface WitnessOptions {
   /** Sizes and texts of the requests. Different witnesses of one store need different seeds. */
@@ -95,13 +96,15 @@ export function witnessedAnswer(request: ReceivedRequest, pauseMsMax = 4): Scrip
 
 /**
  * What is wrong with the record of these exchanges, in words: nothing when every answer that was seen complete is
- * stored once with its exact bytes, and of the others at most one true piece.
+ * stored once with its exact bytes, and of the others at most one true piece. Waits until as much is stored as was
+ * seen complete.
  */
 export async function recordFaults(
   throughline: Throughline,
   witnessed: readonly Witnessed[],
+  timeoutMs = 30_000,
 ): Promise<string[]> {
-  const stored = await listStored(throughline);
+  const stored = await storedSoon(throughline, witnessed, timeoutMs);
   const faults: string[] = [];
   if (new Set(stored.map((row) => row.requestId)).size !== stored.length)
     faults.push('an id is stored twice');
@@ -119,6 +122,21 @@ export async function recordFaults(
 export function medianMs(witnessed: readonly Witnessed[]): number {
   const times = witnessed.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   return times[Math.floor(times.length / 2)] ?? 0;
+}
+
+/** All rows, at the latest those of the deadline: what is missing then is for the caller to tell. */
+async function storedSoon(
+  throughline: Throughline,
+  witnessed: readonly Witnessed[],
+  timeoutMs: number,
+): Promise<ReadRequest[]> {
+  const expected = witnessed.filter(({ isComplete }) => isComplete).map(({ marker }) => marker);
+  const hasAll = async (): Promise<ReadRequest[] | undefined> => {
+    const rows = await listStored(throughline);
+    const stored = new Set(rows.map((row) => row.sessionId));
+    return expected.every((marker) => stored.has(marker)) ? rows : undefined;
+  };
+  return waitFor(hasAll, { timeoutMs, intervalMs: 100 }).catch(() => listStored(throughline));
 }
 
 async function faultOf(
