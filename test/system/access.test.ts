@@ -190,11 +190,7 @@ describe('SEC-05: an address beyond this machine', () => {
     ['without being asked twice', { host: '0.0.0.0', token: 'an-access-token-of-a-test-0123456789' }, {}],
     ['with a token that is too short', { host: '0.0.0.0', allow_remote: true, token: 'short' }, {}],
     ['of every interface by IPv6', { host: '::', allow_remote: true }, {}],
-    [
-      'with an empty token of the environment',
-      { host: '0.0.0.0', allow_remote: true, token: '${EMPTY}' },
-      { EMPTY: '' },
-    ],
+    ['with an empty token', { host: '0.0.0.0', allow_remote: true, token: '' }, {}],
   ])('%s keeps the services from starting', async (_how, server, env) => {
     const home = makeTempHome('remote');
     writeConfig(home, { server: { port: 0, core_port: 0, data_port: 0, ...server } });
