@@ -27,6 +27,7 @@ const silentDeathsMax = 5;
 export interface ServiceRunOptions {
   readonly service: ServiceName;
   readonly program: string;
+  readonly nodeOptions?: readonly string[];
   readonly listeners: readonly BoundListener[];
   readonly config: unknown;
   readonly version: string;
@@ -125,7 +126,7 @@ export class ServiceRun {
   }
 
   #spawn(generation: number): void {
-    const { service, program, listeners, config, version, log } = this.#options;
+    const { service, program, nodeOptions = [], listeners, config, version, log } = this.#options;
     this.#startedAtMs = Date.now();
     this.#overdueTimer = setTimeout(
       () => this.#refuse(generation, `was not ready after ${readyWithinMs / 1000} s`),
@@ -133,7 +134,7 @@ export class ServiceRun {
     );
     this.#program = startProgram(
       program,
-      { order: { service, generation, version, config }, listeners },
+      { nodeOptions, order: { service, generation, version, config }, listeners },
       {
         report: (message) => this.#hear(generation, message),
         line: (text) => log.relay(service, text),

@@ -28,6 +28,7 @@ export interface RunningProgram {
 export function startProgram(
   program: string,
   options: {
+    readonly nodeOptions: readonly string[];
     readonly order: Omit<StartOrder, 'listeners'>;
     readonly listeners: readonly { purpose: string; host: string; port: number; fd: number }[];
   },
@@ -36,7 +37,7 @@ export function startProgram(
   const fds = options.listeners.map((listener) => listener.fd);
   let child: ChildProcess;
   try {
-    child = spawn(process.execPath, [program], {
+    child = spawn(process.execPath, [...options.nodeOptions, program], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...fds],
       detached: true,
     });

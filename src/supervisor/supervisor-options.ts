@@ -25,6 +25,8 @@ export interface ServicePlan {
   readonly service: ServiceName;
   /** Absolute path of the program. */
   readonly program: string;
+  /** Options of Node for it. */
+  readonly nodeOptions?: readonly string[];
   /** Which listeners it inherits. */
   readonly purposes: readonly string[];
   /** The service's configuration, once the ports are known. */

@@ -101,6 +101,7 @@ class RunningSupervisor implements Supervisor {
     return new ServiceRun({
       service: plan.service,
       program: plan.program,
+      ...(plan.nodeOptions === undefined ? {} : { nodeOptions: plan.nodeOptions }),
       listeners: this.#bound.filter((listener) => plan.purposes.includes(listener.purpose)),
       config: plan.order(this.addresses),
       version: this.#options.version,
