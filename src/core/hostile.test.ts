@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -179,6 +180,28 @@ describe('SEC-22: what is not a plain request', () => {
     expect(await statusOf('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'GET')).toBe(400);
     expect(provider.requests.length).toBe(before);
     expect(evil.connections.length).toBe(0);
+  });
+
+  it('lets go of a client that asked for a tunnel, however that client leaves', async () => {
+    const client = connect({ port: core.port, host: '127.0.0.1', allowHalfOpen: true });
+    let isClosed = false;
+    client.on('data', () => undefined).on('error', () => undefined);
+    client.on('close', () => {
+      isClosed = true;
+    });
+    client.write(`CONNECT a:1 HTTP/1.1\r\n${host()}\r\n`);
+    // It never ends its side; a write meets a reset once core has let go.
+    await waitFor(() => {
+      client.write('x');
+      return isClosed;
+    });
+    for (let i = 0; i < 20; i += 1) {
+      const rude = await openRaw(core.url);
+      rude.send(`CONNECT a:1 HTTP/1.1\r\n${host()}\r\nand more`, 'CONNECT');
+      rude.reset();
+    }
+    const metrics = await withClient((other) => other.ask({ target: '/metrics' }));
+    expect(metrics.body.toString()).toContain('throughline_uncaught_errors_total 0');
   });
 
   it('is not upset by names that mean something to JavaScript', async () => {

@@ -36,7 +36,9 @@ export function createCoreServer(core: CoreContext, dispatch: Dispatch, connecti
     refuse(core, request, response, { code: 'expectation-failed' });
   });
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    socket.end(rawProblem(core, { code: 'upgrade-refused' }));
+    // Node has let go of this connection: nobody else hears its errors or closes it.
+    socket.on('error', () => socket.destroy());
+    socket.end(rawProblem(core, { code: 'upgrade-refused' }), 'latin1', () => socket.destroy());
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
     answerClientError(core, error, socket),
