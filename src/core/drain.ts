@@ -18,7 +18,8 @@ export async function drain(core: CoreContext, servers: readonly Server[], drain
   const deadlineAtMs = drainMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + drainMs;
   let quietSinceMs = performance.now();
   while (performance.now() < deadlineAtMs) {
-    if (core.running.size > 0) quietSinceMs = performance.now();
+    // Event streams are not waited for: they end when their listener goes.
+    if (core.running.size > 0 || core.metrics.piped > 0) quietSinceMs = performance.now();
     else if (performance.now() - quietSinceMs >= quietMs) break;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }

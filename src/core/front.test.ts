@@ -1,4 +1,5 @@
 import http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   askOnce,
@@ -114,6 +115,36 @@ describe('the front', () => {
     expect(metrics).toContain('throughline_piped_event_streams 64');
     for (const client of clients) client.close();
     await waitFor(() => open === 0, { what: 'proxy-data to be left' });
+  });
+
+  it('lets proxy-data finish an answer before a core that drains leaves', async () => {
+    let finish = (): void => undefined;
+    const slow = http.createServer((_request, response) => {
+      response.write('begin');
+      finish = () => response.end('end');
+    });
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const { port } = slow.address() as { port: number };
+    await using leaving = await startCoreAlone({
+      providerOrigin: provider.origin,
+      listeners: [{ purpose: 'front', host: '127.0.0.1' }],
+      config: { dataAddress: { host: '127.0.0.1', port } },
+    });
+    const client = await openRaw(leaving.url);
+    client.sendRequest({ target: '/api/requests' });
+    await waitFor(() => client.received.includes('begin'));
+    leaving.send({ type: 'drain' });
+    await waitFor(() =>
+      openRaw(leaving.url).then(
+        (late) => late.close(),
+        () => true,
+      ),
+    );
+    // Longer than a core waits in which nothing is open any more.
+    await delay(400);
+    finish();
+    expect((await client.answer()).isComplete).toBe(true);
+    slow.close();
   });
 
   it('SEC-06: tells proxy-data to ask for the token when the user is unknown', async () => {
