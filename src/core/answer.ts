@@ -3,7 +3,7 @@ import type { HeaderList } from '#exchange';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { failExchange } from './fail.ts';
-import { responseHeadersFor } from './headers.ts';
+import { responseHeadersFor, withoutTrailerField } from './headers.ts';
 import { relayAnswer } from './relay.ts';
 import type { RunningExchange } from './running-exchange.ts';
 import { noteKeepAlive } from './upstream.ts';
@@ -45,12 +45,14 @@ function composeHead(
   answer: IncomingMessage,
   headers: HeaderList,
 ): string | undefined {
+  const list = core.isDraining ? [...headers, 'Connection', 'close'] : [...headers];
   try {
-    const list = core.isDraining ? [...headers, 'Connection', 'close'] : [...headers];
     response.writeHead(answer.statusCode!, answer.statusMessage ?? '', list);
     return undefined;
   } catch (error) {
-    return (error as Error).message;
+    const { code, message } = error as NodeJS.ErrnoException;
+    const refusesTrailer = code === 'ERR_HTTP_TRAILER_INVALID';
+    return refusesTrailer ? composeHead(core, response, answer, withoutTrailerField(headers)) : message;
   }
 }
 

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { ExchangeEnd, Problem } from '#exchange';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
@@ -60,7 +61,8 @@ function answerProblem(core: CoreContext, exchange: RunningExchange, problem: Pr
   exchange.releaseEnd = () => {
     exchange.releaseEnd = undefined;
     exchange.answerPhase = 'over';
-    response.writeHead(answer.status, answer.headers);
+    // Named, because a phrase of the provider that could not be sent would stay otherwise.
+    response.writeHead(answer.status, STATUS_CODES[answer.status] ?? '', answer.headers);
     response.write(answer.body);
     discardRest(request, () => response.end());
   };

@@ -26,7 +26,8 @@ export function forward(core: CoreContext, arrival: Arrival): void {
     return;
   }
   const exchange = accept(core, arrival, plan.route);
-  if (plan.head.expectsContinue) response.writeContinue();
+  // HTTP/1.0 knows no interim answers, so its clients cannot wait for one.
+  if (plan.head.expectsContinue && request.httpVersion !== '1.0') response.writeContinue();
   tryProvider(core, exchange, plan);
 }
 

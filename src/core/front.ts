@@ -61,7 +61,8 @@ export function createPipe(
       if (response.headersSent) request.socket.destroy();
       else refuseData(core, request, response);
     });
-    if (headerValue(request.rawHeaders, 'expect') !== undefined) response.writeContinue();
+    const expectsContinue = headerValue(request.rawHeaders, 'expect') !== undefined;
+    if (expectsContinue && request.httpVersion !== '1.0') response.writeContinue();
     upstream.once('response', (answer) => relayPiped(core, request, response, answer));
     request.on('data', (chunk: Buffer) => {
       if (!isOver && !upstream.write(chunk)) request.pause();

@@ -55,6 +55,20 @@ describe('what the provider receives of the header', () => {
     expect(toProvider(['Host', 'h'], { apiKey: 'ours' }, 'GET').headers).toContain('ours');
   });
 
+  it('keeps every credential of the client from a provider that gets a configured key', () => {
+    const theirs = ['Cookie', 'a=b', 'api-key', 'k', 'X-Goog-Api-Key', 'g', 'content-length', '0'];
+    const raw = ['Host', 'h', ...theirs];
+    expect(toProvider(raw, { apiKey: 'ours' }).headers).toEqual([
+      ...['Host', 'api.example:8443', 'x-api-key', 'ours', 'content-length', '0'],
+    ]);
+    expect(toProvider(raw).headers.slice(2)).toEqual(theirs);
+  });
+
+  it('drops Trailer from a request that cannot have trailers', () => {
+    const raw = ['Host', 'h', 'Trailer', 'x-sum', 'Content-Length', '3'];
+    expect(toProvider(raw).headers).toEqual(['Host', 'api.example:8443', 'Content-Length', '3']);
+  });
+
   it('adds the configured anthropic-version only when the client named none', () => {
     const version = { anthropicVersion: '2023-06-01' };
     expect(toProvider(['Host', 'h'], version, 'GET').headers).toContain('2023-06-01');

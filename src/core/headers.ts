@@ -20,7 +20,7 @@ export interface RequestHeaders {
   /** Undefined when the client named no length. */
   readonly contentLength: number | undefined;
   readonly isChunked: boolean;
-  /** The client waits for `100 Continue` before it sends the body. */
+  /** The client asks for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
 }
 
@@ -44,6 +44,7 @@ export function requestHeadersFor(
   let hasHost = false;
   let hasVersion = false;
   let hasCredential = false;
+  let hasTrailer = false;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
     const value = raw[i + 1]!;
@@ -60,12 +61,13 @@ export function requestHeadersFor(
       // Between the client and us only.
     } else if (lower.startsWith('x-throughline-')) {
       // Ours: tokens and tags of this proxy are none of the provider's business.
-    } else if (provider.apiKey !== undefined && (lower === 'x-api-key' || lower === 'authorization')) {
+    } else if (provider.apiKey !== undefined && clientCredentials.has(lower)) {
       if (!hasCredential) headers.push(...credential(provider));
       hasCredential = true;
     } else {
       if (lower === 'content-length') contentLength = Number(value);
       if (lower === 'anthropic-version') hasVersion = true;
+      if (lower === 'trailer') hasTrailer = true;
       headers.push(name, value);
     }
   }
@@ -77,8 +79,36 @@ export function requestHeadersFor(
   // Node would frame a bodiless POST as chunked; a length of zero says the same and is what clients send.
   if (contentLength === undefined && !isChunked && !bodilessMethods.has(method))
     headers.push('Content-Length', '0');
-  return { headers, contentLength, isChunked, expectsContinue };
+  const list = hasTrailer && !isChunked ? withoutTrailerField(headers) : headers;
+  return { headers: list, contentLength, isChunked, expectsContinue };
 }
+
+/** What a client may prove itself with; none of it goes to a provider that gets a configured key. */
+const clientCredentials: ReadonlySet<string> = new Set([
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'cookie',
+]);
+
+/** `Trailer` announces what only a chunked message can have; Node refuses to send it with any other. */
+export function withoutTrailerField(headers: readonly string[]): string[] {
+  return headers.filter((_, i) => headers[i - (i % 2)]!.toLowerCase() !== 'trailer');
+}
+
+/** Fields of a trailer that are passed on: none that would frame, route or authenticate (RFC 9110, section 6.5.1). */
+export function trailersFor(raw: HeaderList): [string, string][] {
+  const trailers: [string, string][] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const lower = raw[i]!.toLowerCase();
+    if (hopByHop.has(lower) || clientCredentials.has(lower) || neverInTrailers.has(lower)) continue;
+    if (!lower.startsWith('x-throughline-')) trailers.push([raw[i]!, raw[i + 1]!]);
+  }
+  return trailers;
+}
+
+const neverInTrailers: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'trailer']);
 
 const bodilessMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 

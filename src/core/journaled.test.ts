@@ -141,6 +141,31 @@ describe('the journal of an exchange', () => {
     }
   });
 
+  it('SEC-07: never holds a credential that came in a trailer, nor passes it on', async () => {
+    const count = (await journaled()).length;
+    provider.respondOnceWith({
+      body: ['ok'],
+      framing: 'chunked',
+      trailers: [
+        ['Set-Cookie', 'sid=planted-in-a-trailer'],
+        ['X-Sum', '1'],
+      ],
+    });
+    const client = await openRaw(core.url);
+    client.send(
+      `POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1:${core.port}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Api-Key: planted-in-a-trailer\r\nX-Throughline-Token: planted\r\nX-Up: 1\r\n\r\n`,
+      'POST',
+    );
+    const answer = await client.answer();
+    client.close();
+    expect(answer.trailers).toContainEqual(['X-Sum', '1']);
+    expect(provider.requests.at(-1)!.trailers).toEqual([['X-Up', '1']]);
+    const frames = await lastClosed(count);
+    expect(closedOf(frames)?.requestTrailers).toContain('X-Up');
+    expect(JSON.stringify(closedOf(frames))).toContain('fp:');
+    expect(JSON.stringify(frames)).not.toContain('planted');
+  });
+
   it('STR-03: says when the client left, with the bytes it had got', async () => {
     const count = (await journaled()).length;
     provider.respondOnceWith({ body: ['some', { until: new Promise(() => undefined) }], framing: 'chunked' });

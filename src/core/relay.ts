@@ -3,6 +3,7 @@ import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { failBroken, failExchange } from './fail.ts';
+import { trailersFor } from './headers.ts';
 import type { RunningExchange } from './running-exchange.ts';
 import { sendHead } from './send-head.ts';
 import { teeReceived, teeSent } from './tee.ts';
@@ -38,7 +39,7 @@ export function relayRequest(core: CoreContext, exchange: RunningExchange, upstr
     exchange.isUploaded = true;
     exchange.clientActiveAtUs = nowUs();
     if (exchange.answerPhase === 'ending' || exchange.answerPhase === 'over') return;
-    endUpload(exchange, upstream, request.rawTrailers);
+    endUpload(core, exchange, upstream);
   });
 }
 
@@ -48,10 +49,11 @@ function startUpload({ answerPhase, requestReceived, isUploaded, upstreamRequest
   if (upstreamRequest !== undefined) sendHead(upstreamRequest);
 }
 
-function endUpload(exchange: RunningExchange, upstream: ClientRequest, trailers: readonly string[]): void {
+function endUpload(core: CoreContext, exchange: RunningExchange, upstream: ClientRequest): void {
+  const trailers = exchange.request.rawTrailers;
   if (trailers.length > 0) {
-    exchange.requestTrailers = trailers;
-    upstream.addTrailers(inPairs(trailers));
+    exchange.requestTrailers = core.fingerprints.headers(trailers);
+    upstream.addTrailers(trailersFor(trailers));
   }
   upstream.end();
 }
@@ -88,7 +90,7 @@ export function relayAnswer(
     exchange.providerActiveAtUs = nowUs();
     answer.resume();
   });
-  answer.once('end', () => endAnswer(exchange, answer.rawTrailers, lastPiece));
+  answer.once('end', () => endAnswer(core, exchange, answer.rawTrailers, lastPiece));
   answer.once('error', (error) => failBroken(core, exchange, error));
   answer.once('close', () => failBroken(core, exchange));
   if (hasBody(exchange, answer, contentLength)) setImmediate(startAnswer, exchange);
@@ -109,6 +111,7 @@ function hasBody(
 }
 
 function endAnswer(
+  core: CoreContext,
   exchange: RunningExchange,
   trailers: readonly string[],
   lastPiece: Buffer | undefined,
@@ -117,21 +120,16 @@ function endAnswer(
   const { request, response } = exchange;
   exchange.answerPhase = 'ending';
   exchange.endingAtUs = exchange.lastByteAtUs = nowUs();
-  if (trailers.length > 0) exchange.responseTrailers = trailers;
+  if (trailers.length > 0) exchange.responseTrailers = core.fingerprints.headers(trailers);
   exchange.releaseEnd = () => {
     exchange.releaseEnd = undefined;
     exchange.answerPhase = 'over';
     // A provider that answered early does not want the rest; the client's connection stays usable.
-    if (!exchange.isUploaded) exchange.upstreamRequest?.destroy();
-    if (trailers.length > 0 && response.chunkedEncoding) response.addTrailers(inPairs(trailers));
+    // Not asked of `isUploaded`: the client may have come to its end after we had stopped passing it on.
+    if (exchange.upstreamRequest?.writableFinished === false) exchange.upstreamRequest.destroy();
+    if (trailers.length > 0 && response.chunkedEncoding) response.addTrailers(trailersFor(trailers));
     response.end(lastPiece);
     if (!exchange.isUploaded) discardRest(request, () => undefined);
   };
   void exchange.close('finished').then(() => exchange.releaseEnd?.());
-}
-
-function inPairs(flat: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!]);
-  return pairs;
 }

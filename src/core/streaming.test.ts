@@ -323,6 +323,37 @@ describe('STR-07: answers without a usual body', () => {
     expect(answer.status).toBe(502);
     expect(answer.header('x-throughline-problem')).toBe('upstream-invalid');
   });
+
+  it('a reason phrase that no server may send is a 502 with a phrase of its own', async () => {
+    provider.respondOnceWith({ raw: ['HTTP/1.1 200 O\x01K\r\nContent-Length: 3\r\n\r\nabc'] });
+    const answer = await withClient((client) => client.ask(post));
+    expect(answer.statusLine).toBe('HTTP/1.1 502 Bad Gateway');
+    expect(answer.header('x-throughline-problem')).toBe('upstream-invalid');
+  });
+
+  it('a Trailer field is passed on where trailers can follow and dropped where they cannot', async () => {
+    const chunked = {
+      headers: [['Trailer', 'X-Sum']],
+      framing: 'chunked',
+      body: ['abc'],
+      trailers: [['X-Sum', '1']],
+    } as const;
+    provider.respondOnceWith(chunked);
+    expect((await withClient((client) => client.ask(post))).header('trailer')).toBe('X-Sum');
+    provider.respondOnceWith({ ...chunked, framing: 'length', trailers: [] });
+    const whole = await withClient((client) => client.ask(post));
+    expect([whole.status, whole.header('trailer'), whole.body.toString()]).toEqual([200, undefined, 'abc']);
+    provider.respondOnceWith({ headers: chunked.headers, framing: 'none' });
+    expect((await withClient((client) => client.ask({ ...post, method: 'HEAD', body: '' }))).status).toBe(
+      200,
+    );
+    provider.respondOnceWith(chunked);
+    await withClient(async (client) => {
+      client.send(`GET /v1/x HTTP/1.0\r\nHost: 127.0.0.1:${core.port}\r\n\r\n`, 'GET');
+      const old = await client.answer();
+      expect([old.status, old.body.toString()]).toEqual([200, 'abc']);
+    });
+  });
 });
 
 describe('uploads', () => {
@@ -342,6 +373,18 @@ describe('uploads', () => {
     expect(answer.status).toBe(200);
     expect(provider.requests[index]!.header('expect')).toBeUndefined();
     expect(provider.requests[index]!.body.toString()).toBe('abc');
+  });
+
+  it('STR-11: an HTTP/1.0 client gets no interim answer, whatever it expects', async () => {
+    provider.respondOnceWith({ body: ['ok'] });
+    await withClient(async (client) => {
+      client.send(
+        `POST /v1/x HTTP/1.0\r\nHost: 127.0.0.1:${core.port}\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc`,
+        'POST',
+      );
+      expect((await client.answer()).status).toBe(200);
+      expect(client.informational).toEqual([]);
+    });
   });
 
   it('STR-11: any other expectation is a 417 and reaches nobody', async () => {
@@ -413,6 +456,27 @@ describe('uploads', () => {
       client.send(Buffer.alloc(199_995, 'r'));
       provider.respondOnceWith({ body: ['next'] });
       expect((await client.ask(post)).body.toString()).toBe('next');
+    });
+  });
+
+  it('STR-15: a provider that answered early is left, also when the upload ends at that very moment', async () => {
+    const first = provider.requests.length;
+    for (let round = 0; round < 60; round += 1) {
+      provider.respondOnceWith({ status: 429, body: ['enough'], framing: 'chunked', early: true });
+      await withClient(async (client) => {
+        client.send(
+          `POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1:${core.port}\r\nContent-Length: 6\r\n\r\nabc`,
+          'POST',
+        );
+        await waitFor(() => client.received.includes('enough'));
+        client.send('def');
+        await client.answer();
+      });
+    }
+    const early = provider.requests.slice(first);
+    expect(early).toHaveLength(60);
+    await waitFor(() => early.every(({ isComplete, closed }) => isComplete || closed !== undefined), {
+      what: 'every unfinished request to be given up',
     });
   });
 });
