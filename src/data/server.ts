@@ -16,6 +16,7 @@ import { createLive } from './live.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { readRecorderStatus } from './recorder-status.ts';
+import { createDamageReport } from './report-damage.ts';
 import { createStoreAccess } from './store-access.ts';
 
 export interface DataServerOptions {
@@ -41,7 +42,8 @@ const connectionsMax = 512;
 export function createDataServer({ config, version, rules, openStore, log }: DataServerOptions): DataServer {
   const nowMs = () => Date.now();
   const metrics = createMetrics();
-  const access = createStoreAccess(openStore, { nowMs, pauseMs: reopenPauseMs });
+  const onDamage = createDamageReport(config.dataDir, () => performance.now());
+  const access = createStoreAccess(openStore, { nowMs, pauseMs: reopenPauseMs, onDamage });
   const health = createHealth({
     access,
     version,

@@ -19,8 +19,15 @@ function scriptedStores() {
     // The access calls nothing but close.
     return store as unknown as Store;
   };
-  const access = createStoreAccess(open, { nowMs: () => script.nowMs, pauseMs: 100 });
-  return { access, opened, script };
+  const reports = { damage: 0 };
+  const access = createStoreAccess(open, {
+    nowMs: () => script.nowMs,
+    pauseMs: 100,
+    onDamage: () => {
+      reports.damage += 1;
+    },
+  });
+  return { access, opened, script, reports };
 }
 
 const failing = (code: StoreErrorCode) => async () => {
@@ -28,6 +35,16 @@ const failing = (code: StoreErrorCode) => async () => {
 };
 
 describe('access to the store', () => {
+  it('tells of damage, and of nothing else', async () => {
+    const { access, reports } = scriptedStores();
+    for (const code of ['busy', 'moved', 'unusable'] as const) {
+      await expect(access.use(failing(code))).rejects.toThrow();
+    }
+    expect(reports.damage).toBe(0);
+    await expect(access.use(failing('corrupt'))).rejects.toThrow();
+    expect(reports.damage).toBe(1);
+  });
+
   it('opens it once for all who ask at the same time', async () => {
     const { access, opened } = scriptedStores();
     await Promise.all(Array.from({ length: 20 }, () => access.use(async () => undefined)));

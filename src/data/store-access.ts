@@ -27,13 +27,18 @@ interface Handle {
   isRetired: boolean;
 }
 
-/**
- * @param open opens the store for reading
- * @param clock `nowMs` of a clock, and how long a failed opening is not tried again
- */
+export interface StoreAccessOptions {
+  readonly nowMs: () => number;
+  /** How long a failed opening is not tried again. */
+  readonly pauseMs: number;
+  /** Called whenever the store turns out to be damaged. */
+  readonly onDamage?: () => void;
+}
+
+/** @param open opens the store for reading */
 export function createStoreAccess(
   open: () => Promise<Store>,
-  { nowMs, pauseMs }: { nowMs: () => number; pauseMs: number },
+  { nowMs, pauseMs, onDamage }: StoreAccessOptions,
 ): StoreAccess {
   let handle: Handle | undefined;
   let opening: Promise<Handle> | undefined;
@@ -62,6 +67,7 @@ export function createStoreAccess(
       return opened;
     } catch (error) {
       failure = { error, atMs: nowMs() };
+      tellDamage(error);
       throw error;
     }
   }
@@ -71,6 +77,10 @@ export function createStoreAccess(
     if (retired.isRetired) return;
     retired.isRetired = true;
     if (retired.users === 0) void closeQuietly(retired.store);
+  }
+
+  function tellDamage(error: unknown): void {
+    if (error instanceof StoreError && error.code === 'corrupt') onDamage?.();
   }
 
   async function acquire(): Promise<StoreLease & { readonly handle: Handle }> {
@@ -91,6 +101,7 @@ export function createStoreAccess(
     try {
       return await work(lease.store);
     } catch (error) {
+      tellDamage(error);
       if (error instanceof StoreError && reopenedAfter.has(error.code)) retire(lease.handle);
       throw error;
     } finally {

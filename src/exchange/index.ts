@@ -30,5 +30,6 @@ export { journalKinds } from './journal-entry.ts';
 export type { Problem, ProblemCode } from './problem.ts';
 export { anthropicErrorBody, problemStatus, problems } from './problem.ts';
 export type { RecorderStatus } from './recorder-status.ts';
+export { damageReportName } from './recorder-status.ts';
 export type { Usage } from './usage.ts';
 export { emptyUsage } from './usage.ts';

@@ -1,4 +1,10 @@
 /**
+ * A reader that finds the store damaged makes this file in `<dataDir>/status`. The recorder, which may not notice by
+ * itself because it writes more than it reads, takes it away and looks.
+ */
+export const damageReportName = 'store-damaged';
+
+/**
  * What the recorder says about itself, about once a second and at every change, in
  * `<dataDir>/status/recorder.json` (written beside it and renamed, mode 0600). proxy-core and proxy-data show it on
  * `/health`; neither waits for it. A file older than ten seconds means that no recorder is running.

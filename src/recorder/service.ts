@@ -5,6 +5,7 @@ import type { RecorderConfig } from '#config';
 import type { RecorderStatus } from '#exchange';
 import { acquireProcessLock, type ProcessLock } from '#generation';
 import { openStore, setAside } from '#store';
+import { createDamageReports } from './damage-report.ts';
 import { Recorder, type RecorderLog } from './recorder.ts';
 import { createStatusFile } from './status.ts';
 import { createStoreKeeper } from './store-keeper.ts';
@@ -46,6 +47,7 @@ export async function runRecorder(config: RecorderConfig, options: ServiceOption
     open: () => openStore(config.store, { role: 'writer' }),
     setAside: () => setAside(config.store, Date.now()),
     signal: ending.signal,
+    reports: createDamageReports(config.dataDir, () => performance.now()),
     onTrouble(sentence) {
       if (sentence === trouble) return;
       if (sentence === undefined) log.info({}, 'the store works again');

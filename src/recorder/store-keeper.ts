@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CommitResult, type JournalPosition, type Store, type StoreBatch, StoreError } from '#store';
+import type { DamageReports } from './damage-report.ts';
 
 export interface StoreKeeperOptions {
   readonly open: () => Promise<Store>;
   /** Puts a damaged store out of the way; gives its new place. */
   readonly setAside: () => string;
   readonly signal: AbortSignal;
+  /** What readers say about the store; none when absent. */
+  readonly reports?: DamageReports;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
   /** Called when the store begins to make trouble, whenever the trouble changes, and with undefined when it is over. */
@@ -39,20 +42,36 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
   let isInTrouble = false;
   /** The store was given up: what the next one holds may be less than what was committed. */
   let isReplaced = false;
+  /** Somebody found the store damaged. What this process remembers of the file may hide that from it. */
+  let isSuspect = false;
   let committed = new Map<string, JournalPosition>();
 
   async function opened(): Promise<Store> {
+    if (options.reports?.take() === true) {
+      isSuspect = true;
+      await closeStore();
+    }
     if (store !== undefined) return store;
     const fresh = await options.open();
-    if (signal.aborted) {
-      // Nobody waits for it any more.
-      await fresh.close();
+    try {
+      // Perhaps nobody waits for it any more.
       signal.throwIfAborted();
+      await examine(fresh);
+    } catch (error) {
+      await fresh.close().catch(() => undefined);
+      throw error;
     }
-    const positions = await fresh.journalPositions();
-    if (isBehind(positions, committed)) isReplaced = true;
     store = fresh;
     return fresh;
+  }
+
+  async function examine(fresh: Store): Promise<void> {
+    if (isSuspect) {
+      await fresh.check();
+      options.reports?.refuted();
+    }
+    isSuspect = false;
+    if (isBehind(await fresh.journalPositions(), committed)) isReplaced = true;
   }
 
   async function untilItWorks<T>(work: (store: Store) => Promise<T>): Promise<T> {
@@ -90,7 +109,10 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
     options.onTrouble(sentenceOf(error));
     if (code !== 'busy' && code !== 'full') await closeStore();
     if (code === 'corrupt' || code === 'moved') isReplaced = true;
-    if (code === 'corrupt' && setAside(error)) return;
+    if (code === 'corrupt' && setAside(error)) {
+      isSuspect = false;
+      return;
+    }
     await delay(waitMs(code, attempt, random()), undefined, { signal });
   }
 

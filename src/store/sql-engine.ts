@@ -23,6 +23,8 @@ export interface SqlEngine extends SqlSession {
   reclaim(): Promise<boolean>;
   schemaVersion(): Promise<number>;
   sizeBytes(): Promise<number>;
+  /** See `Store.check`. */
+  check(): Promise<void>;
   /** See `Store.backup`. */
   backup(target: string): Promise<void>;
   /** Idempotent. */

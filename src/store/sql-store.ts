@@ -178,6 +178,10 @@ export class SqlStore implements Store {
     return this.#engine.backup(target);
   }
 
+  check(): Promise<void> {
+    return this.#engine.check();
+  }
+
   async health(): Promise<StoreHealth> {
     return {
       engine: this.#engine.name,

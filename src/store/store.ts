@@ -49,6 +49,8 @@ export interface Store {
   verify(): AsyncIterable<VerifyProgress>;
   /** A consistent copy made while the store is in use. `target` must not exist. */
   backup(target: string): Promise<void>;
+  /** Reads everything once, without recomputing hashes; rejects with `corrupt` when the structure is damaged. */
+  check(): Promise<void>;
   /** Cheap truth for health checks: reads and reports sizes; rejects when the store is unusable. */
   health(): Promise<StoreHealth>;
   close(): Promise<void>;

@@ -110,6 +110,14 @@ class SqliteEngine implements SqlEngine {
     return sizeOf(database) + sizeOf(log);
   }
 
+  /** Takes this thread for as long as reading the file takes. */
+  async check(): Promise<void> {
+    this.#assertSameFiles();
+    const finding = String(this.#reader.pragma('quick_check(1)'));
+    if (finding === 'ok') return;
+    throw new StoreError('corrupt', `${this.location}: the database file is damaged (${finding}).`);
+  }
+
   /** Takes this thread for as long as copying takes; programs that serve others run it in a process of its own. */
   async backup(target: string): Promise<void> {
     this.#assertSameFiles();

@@ -170,6 +170,15 @@ describe('a SQLite store in trouble', () => {
     expect(results.filter((result) => result !== 'corrupt' && result !== 'nothing')).toEqual([]);
   });
 
+  it('DUR-05: finds overwritten pages when it is checked, and nothing in a store that is in order', async () => {
+    for (let n = 0; n < 40; n += 1) await commit(n);
+    expect(await refusal(store.check())).toBe('nothing');
+    await store.close();
+    overwrite(path, (statSync(path).size / 4096 - 3) * 4096, Buffer.alloc(4096, 0xa5));
+    store = await open('writer');
+    expect(await refusal(store.check())).toBe('corrupt');
+  });
+
   it('DUR-05: survives a log that was cut, with what is in the database', async () => {
     for (let n = 0; n < 10; n += 1) await commit(n);
     await store.close();
