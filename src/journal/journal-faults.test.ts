@@ -112,6 +112,18 @@ describe('one failing call', () => {
   );
 });
 
+describe('closing', () => {
+  it('is over for everybody who asks only when everything is sealed', async () => {
+    const disk = new FaultyFs();
+    const to = await open(disk, { fsyncIntervalMs: 60_000 });
+    await record(to, 1);
+    const first = to.close();
+    await to.close();
+    expect(disk.log).toContain('fdatasync');
+    await first;
+  });
+});
+
 describe('a full disk', () => {
   it('DUR-02: drops bodies, keeps heads and ends, and counts every missing byte', async () => {
     const disk = new FaultyFs();

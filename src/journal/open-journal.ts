@@ -88,6 +88,7 @@ class Journal implements JournalWriter, FrameSink {
   #isOverQuota = false;
   #isStalled = false;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   #writtenBytes = 0;
   #framesWritten = 0;
   #bodiesDropped = 0;
@@ -149,8 +150,12 @@ class Journal implements JournalWriter, FrameSink {
     };
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#upkeepTimer);
     clearTimeout(this.#retryTimer);
