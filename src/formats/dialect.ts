@@ -65,6 +65,9 @@ export function dialectOf(path: string): Dialect | undefined {
   return undefined;
 }
 
+/** Events of this many bytes are in memory at once; a stream of tiny ones takes many times its size. */
+const sliceBytes = 64 * 1024;
+
 /** Reads a decoded answer: as a stream when its content type says so or it looks like one, else as JSON. */
 export function understandAnswer(
   dialect: Dialect,
@@ -74,7 +77,9 @@ export function understandAnswer(
   if (!isEventStream(body, contentType)) return dialect.understandMessage(body);
   const events = createSseReader();
   const reader = dialect.createStreamReader();
-  for (const event of events.feed(body)) reader.feed(event);
+  for (let at = 0; at < body.length; at += sliceBytes) {
+    for (const event of events.feed(body.subarray(at, at + sliceBytes))) reader.feed(event);
+  }
   const last = events.finish();
   if (last !== undefined) reader.feed(last);
   return reader.finish();

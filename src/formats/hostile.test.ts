@@ -77,6 +77,55 @@ describe('hostile bodies', () => {
     expect(slices.values.size).toBeLessThanOrEqual(10_001);
   });
 
+  it('STR-21: of a list of millions only the first elements are told apart', () => {
+    const bytes = Buffer.from(`{"messages":[${'0,'.repeat(1_000_000)}0],"model":"m"}`);
+    const slices = sliceJson(bytes, new Set(['messages']))!;
+    expect(slices.elements.get('messages')).toHaveLength(16_384);
+    expect(slices.values.has('model')).toBe(true);
+  });
+
+  it('STR-21: what is nested more than a million deep is not looked through', () => {
+    const nested = (depth: number) =>
+      sliceJson(Buffer.from(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`), new Set());
+    expect(nested(1_000_000)).toBeDefined();
+    expect(nested(1_000_002)).toBeUndefined();
+  });
+
+  it.each(paths)('STR-21: the names of the tools of %s stay a short list, however many there are', (path) => {
+    const dialect = dialectOf(path)!;
+    const name = 'n'.repeat(256);
+    const tools = Array.from({ length: 4_000 }, () => ({ name }));
+    const declared = dialect.understandRequest(Buffer.from(JSON.stringify({ tools }))).toolsDeclared;
+    expect(declared.join('').length).toBeLessThanOrEqual(64 * 1024);
+    expect(declared.length).toBeGreaterThan(0);
+    const answer = {
+      content: tools.map(() => ({ type: 'tool_use', name })),
+      choices: [{ message: { tool_calls: tools.map(() => ({ function: { name } })) } }],
+      output: tools.map(() => ({ type: 'function_call', name })),
+    };
+    const called = dialect.understandMessage(JSON.stringify(answer)).toolsCalled;
+    expect(called.join('').length).toBeLessThanOrEqual(64 * 1024);
+    expect(called.length).toBeGreaterThan(0);
+  });
+
+  it('STR-21: a stream is read piece by piece, so its events are never all in memory', () => {
+    const body = Buffer.alloc(7 * 100_000, 'data:\n\n');
+    let events = 0;
+    const dialect = {
+      ...dialectOf('/v1/messages')!,
+      createStreamReader: () => ({
+        feed: () => {
+          events += 1;
+          body.fill('\n'); // What has not been looked at yet is gone now.
+        },
+        finish: () => dialectOf('/v1/messages')!.createStreamReader().finish(),
+      }),
+    };
+    understandAnswer(dialect, body, 'text/event-stream');
+    expect(events).toBeGreaterThan(0);
+    expect(events).toBeLessThan(50_000);
+  });
+
   it('SEC-21: work grows with the size of the input, not with its square', () => {
     const units: readonly ((n: number) => string)[] = [
       (n) => `{"messages":[${'[{"a":'.repeat(n)}`,

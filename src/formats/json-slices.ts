@@ -10,12 +10,16 @@ export interface ByteRange {
 export interface JsonSlices {
   /** The value of each top-level key; of a repeated key the last one, as `JSON.parse` has it. */
   readonly values: ReadonlyMap<string, ByteRange>;
-  /** The elements of the arrays under the chosen keys, in order; absent when the value is no array. */
+  /** The first elements of the arrays under the chosen keys, in order; absent when the value is no array. */
   readonly elements: ReadonlyMap<string, readonly ByteRange[]>;
 }
 
 /** Further keys are checked but not remembered; no client has so many at the top. */
 const keysMax = 10_000;
+/** So are further elements: a list of millions would take a hundred times the memory of its text. */
+const elementsMax = 16_384;
+/** Deeper nesting counts as damage: remembering what is open would take more memory than the text. */
+const depthMax = 1_000_000;
 
 export interface SliceOptions {
   /** Only this part of the bytes is the text. */
@@ -28,8 +32,8 @@ export interface SliceOptions {
 }
 
 /**
- * Scans the text of a JSON object without building it: one pass, memory only for what is returned, nesting of any
- * depth. Accepts exactly what `JSON.parse` accepts (bytes that are not UTF-8 count as U+FFFD inside strings).
+ * Scans the text of a JSON object without building it: one pass, memory only for what is returned. Accepts exactly
+ * what `JSON.parse` accepts (bytes that are not UTF-8 count as U+FFFD inside strings), up to a million levels deep.
  * @param arrayKeys top-level keys whose arrays are cut into elements
  * @returns undefined when the text is not one JSON object
  */
@@ -92,7 +96,7 @@ function sliceArray(
     at = skipKnown(bytes, at, end, known(found.length));
     if (at === start) at = skipValue(bytes, at, end);
     if (at < 0) return -1;
-    found.push({ start, end: at });
+    if (found.length < elementsMax) found.push({ start, end: at });
     at = skipSpace(bytes, at, end);
     if (at >= end) return -1;
     if (bytes[at] === bracketClose) return at + 1;
@@ -123,6 +127,7 @@ function skipValue(bytes: Uint8Array, at: number, end: number): number {
       at = skipSpace(bytes, at + 1, end);
       if (at >= end) return -1;
       if (bytes[at] !== closer) {
+        if (closers.length === depthMax) return -1;
         closers.push(closer);
         if (closer === braceClose) at = skipKey(bytes, at, end);
         if (at < 0) return -1;

@@ -2,9 +2,9 @@
 export type JsonObject = { readonly [key: string]: unknown };
 
 /** Larger texts are not parsed: a tree of objects takes many times the memory of its text. */
-export const jsonBytesMax = 64 * 1024 * 1024;
+export const jsonBytesMax = 32 * 1024 * 1024;
 
-/** The value a JSON text stands for; undefined when it is not JSON or larger than 64 MiB. Never throws. */
+/** The value a JSON text stands for; undefined when it is not JSON or larger than 32 MiB. Never throws. */
 export function parseJson(text: string | Uint8Array): unknown {
   if (text.length > jsonBytesMax) return undefined;
   try {

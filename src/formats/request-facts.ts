@@ -2,7 +2,7 @@
 export interface RequestFacts {
   readonly askedModel?: string;
   readonly isStreaming: boolean;
-  /** Names of the tools the model may call, in order; at most 4096. */
+  /** Names of the tools the model may call, in order; see `boundedNames`. */
   readonly toolsDeclared: readonly string[];
   readonly messageCount: number;
   readonly systemCount: number;
@@ -21,5 +21,3 @@ export const unreadableRequest: RequestFacts = Object.freeze({
   systemCount: 0,
   isReadable: false,
 });
-
-export const toolsDeclaredMax = 4096;

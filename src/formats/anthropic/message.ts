@@ -1,4 +1,5 @@
 import { type AnswerFacts, unreadableAnswer } from '../answer-facts.ts';
+import { boundedNames } from '../bounded-names.ts';
 import { asArray, asObject, asText, definedOnly, type JsonObject, parseJson } from '../json-value.ts';
 import { errorFromAnthropic } from './error.ts';
 import { usageFromAnthropic } from './usage.ts';
@@ -22,17 +23,15 @@ export function factsOfMessage(
     messageId: asText(message.id, 256),
     stopReason: asText(message.stop_reason, 128),
     usage: usageFromAnthropic(asObject(message.usage)),
-    toolsCalled: toolsCalled(message.content),
+    toolsCalled: boundedNames(toolsCalled(message.content)),
     assembledMessage: message,
   });
 }
 
-function toolsCalled(content: unknown): readonly string[] {
-  const names: string[] = [];
+function* toolsCalled(content: unknown): Generator<string> {
   for (const item of asArray(content)) {
     const block = asObject(item);
     if (block?.type !== 'tool_use') continue;
-    names.push(asText(block.name, 256) ?? '');
+    yield asText(block.name, 256) ?? '';
   }
-  return names;
 }

@@ -1,6 +1,7 @@
+import { boundedNames } from '../bounded-names.ts';
 import { type JsonSlices, sliceJson } from '../json-slices.ts';
 import { asObject, asText, definedOnly, parseJson, utf8 } from '../json-value.ts';
-import { type RequestFacts, toolsDeclaredMax, unreadableRequest } from '../request-facts.ts';
+import { type RequestFacts, unreadableRequest } from '../request-facts.ts';
 
 /** The arrays of a Messages request that are worth cutting into elements. */
 export const anthropicArrays: ReadonlySet<string> = new Set(['system', 'tools', 'messages']);
@@ -18,7 +19,7 @@ export function understandAnthropicRequest(
   return definedOnly<RequestFacts>({
     askedModel: asText(parseSmall(bytes, slices, 'model')),
     isStreaming: parseSmall(bytes, slices, 'stream') === true,
-    toolsDeclared: toolNames(bytes, slices),
+    toolsDeclared: boundedNames(toolNames(bytes, slices)),
     messageCount: slices.elements.get('messages')?.length ?? 0,
     systemCount: slices.elements.get('system')?.length ?? (system === undefined ? 0 : 1),
     ...clientOf(parseSmall(bytes, slices, 'metadata')),
@@ -37,15 +38,12 @@ export function parseSmall(bytes: Uint8Array, slices: JsonSlices, key: string): 
 
 const noArrays: ReadonlySet<string> = new Set();
 
-function toolNames(bytes: Uint8Array, slices: JsonSlices): readonly string[] {
-  const names: string[] = [];
+function* toolNames(bytes: Uint8Array, slices: JsonSlices): Generator<string> {
   for (const element of slices.elements.get('tools') ?? []) {
-    if (names.length === toolsDeclaredMax) break;
     const tool = sliceJson(bytes, noArrays, { range: element });
     const name = tool === undefined ? undefined : asText(parseSmall(bytes, tool, 'name'), 256);
-    if (name !== undefined) names.push(name);
+    if (name !== undefined) yield name;
   }
-  return names;
 }
 
 interface Client {

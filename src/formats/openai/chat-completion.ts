@@ -1,4 +1,5 @@
 import { type AnswerFacts, unreadableAnswer } from '../answer-facts.ts';
+import { boundedNames } from '../bounded-names.ts';
 import { asArray, asObject, asText, definedOnly, type JsonObject, parseJson } from '../json-value.ts';
 import { errorFromOpenai } from './error.ts';
 import { usageFromOpenai } from './usage.ts';
@@ -22,7 +23,7 @@ export function factsOfChatCompletion(
     messageId: asText(completion.id, 256),
     stopReason: asText(choices[0]?.finish_reason, 128),
     usage: usageFromOpenai(asObject(completion.usage), completion.service_tier),
-    toolsCalled: choices.flatMap((choice) => toolsCalled(asObject(choice?.message))),
+    toolsCalled: boundedNames(choices.flatMap((choice) => toolsCalled(asObject(choice?.message)))),
     assembledMessage: completion,
   });
 }

@@ -1,4 +1,5 @@
 import { type AnswerFacts, unreadableAnswer } from '../answer-facts.ts';
+import { boundedNames } from '../bounded-names.ts';
 import { asArray, asObject, asText, definedOnly, type JsonObject, parseJson } from '../json-value.ts';
 import { errorFromOpenai } from './error.ts';
 import { usageFromOpenai } from './usage.ts';
@@ -23,18 +24,16 @@ export function factsOfResponse(
     messageId: asText(response.id, 256),
     stopReason: asText(incomplete?.reason, 128) ?? asText(response.status, 128),
     usage: usageFromOpenai(asObject(response.usage), response.service_tier),
-    toolsCalled: toolsCalled(response.output),
+    toolsCalled: boundedNames(toolsCalled(response.output)),
     assembledMessage: response,
   });
 }
 
-function toolsCalled(output: unknown): readonly string[] {
-  const names: string[] = [];
+function* toolsCalled(output: unknown): Generator<string> {
   for (const item of asArray(output)) {
     const call = asObject(item);
     const type = call?.type;
     if (type !== 'function_call' && type !== 'custom_tool_call' && type !== 'mcp_call') continue;
-    names.push(asText(call?.name, 256) ?? '');
+    yield asText(call?.name, 256) ?? '';
   }
-  return names;
 }
