@@ -38,6 +38,9 @@ describe('credentials in headers', () => {
     ['x-throughline-token', secrets.short],
     ['x-access-token', secrets.short],
     ['private_token', secrets.short],
+    ['Ocp-Apim-Subscription-Key', secrets.short],
+    ['x-functions-key', secrets.short],
+    ['x-litellm-key', secrets.short],
   ])('SEC-07: the value of %s is not written', (name, value) => {
     const secret = value.replace(/^(?:Bearer|Basic) /, '');
     const safe = fingerprintHeaders(['Accept', 'a/b', name, value], key);
@@ -105,6 +108,25 @@ describe('credentials in headers', () => {
     expect(safe[3]).toMatch(/^fp:[0-9a-f]{12}$/);
   });
 
+  it('SEC-07: shows nothing of what people choose or of what has parts: passwords and cookies', () => {
+    const password = Buffer.from('user:correct horse battery').toString('base64');
+    const safe = fingerprintHeaders(
+      [
+        'authorization',
+        `Basic ${password}`,
+        'Cookie',
+        'a=1; session=some-session-id',
+        'x-password',
+        password,
+      ],
+      key,
+    );
+    expect(safe[1]).toMatch(/^Basic fp:[0-9a-f]{12}$/);
+    expect(safe[3]).toMatch(/^fp:[0-9a-f]{12}$/);
+    expect(safe[5]).toMatch(/^fp:[0-9a-f]{12}$/);
+    expect(fingerprintTarget('/v1/x?password=correct-horse-battery', key)).toMatch(/fp:[0-9a-f]{12}$/);
+  });
+
   it('gives the same secret the same fingerprint under one key, and another one under another', () => {
     const first = fingerprintHeaders(['x-api-key', anthropicKey], key);
     expect(fingerprintHeaders(['X-API-Key', anthropicKey], key)[1]).toBe(first[1]);
@@ -157,6 +179,7 @@ describe('credentials in a target', () => {
     `/v1/models?a=b&api_key=${secrets.short}&c=d`,
     `/v1/models?access_token=${secrets.short}`,
     `/v1/models?%61pi%5Fkey=${secrets.short}`,
+    `/v1/models?subscription-key=${secrets.short}`,
     `/v1/models?x=${anthropicKey}`,
     `/v1/${anthropicKey}/models`,
     `/v1/models?X-Amz-Signature=${secrets.short}&client_secret=${secrets.short}`,

@@ -11,7 +11,10 @@ export function fingerprintHeaders(headers: HeaderList, key: string): HeaderList
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
     const value = headers[i + 1] ?? '';
-    safe.push(name, isCredentialName(name) ? fingerprintValue(value, key) : fingerprintKeysIn(value, key));
+    safe.push(
+      name,
+      isCredentialName(name) ? fingerprintValue(name, value, key) : fingerprintKeysIn(value, key),
+    );
   }
   return safe;
 }
@@ -31,7 +34,8 @@ function fingerprintParameter(parameter: string, key: string): string {
   const name = decoded(parameter.slice(0, equals));
   const value = parameter.slice(equals + 1);
   const isSecret = isCredentialName(name) || credentialParameters.has(name.toLowerCase());
-  return `${parameter.slice(0, equals)}=${isSecret ? fingerprintOf(value, key) : fingerprintKeysIn(value, key)}`;
+  const safe = isSecret ? fingerprintFor(name, value, key) : fingerprintKeysIn(value, key);
+  return `${parameter.slice(0, equals)}=${safe}`;
 }
 
 const credentialParameters = new Set(['key', 'sig', 'signature', 'password', 'code', 'credential']);
@@ -46,10 +50,10 @@ const credentialNames = new Set([
 ]);
 /** A word of the name says that the value is a credential: `x-goog-api-key`, `x-auth-token`, `client_secret`. */
 const credentialWord =
-  /(?:^|[-_.])(?:api[-_]?key|apikey|access[-_]?key|auth|auth[-_]?key|token|secret|password|passwd|credentials?|jwt|bearer|signature)(?:$|[-_.])|(?:token|secret|password|apikey|authorization)$/;
+  /(?:^|[-_.])(?:api[-_]?key|apikey|access[-_]?key|auth|auth[-_]?key|token|secret|password|passwd|credentials?|jwt|bearer|signature)(?:$|[-_.])|(?:token|secret|password|apikey|authorization)$|(?:^|[-_.])key$/;
 /** … unless it speaks about one: a count, a limit, a kind. Plural `tokens` are counted tokens everywhere. */
 const harmlessName =
-  /^(?:www-authenticate|proxy-authenticate|authentication-info)$|token[-_](?:count|limit|type|budget|usage)|max[-_]token$/;
+  /^(?:www-authenticate|proxy-authenticate|authentication-info)$|token[-_](?:count|limit|type|budget|usage)|max[-_]token$|(?:idempotency|cache|surrogate|websocket|routing|partition|sort|public|trace)[-_]key$/;
 
 const knownNames = new Map<string, boolean>();
 const knownNamesMax = 512;
@@ -66,11 +70,20 @@ function isCredentialName(name: string): boolean {
 }
 
 /** Keeps the scheme word of an `Authorization` value. A cookie is one secret as a whole. */
-function fingerprintValue(value: string, key: string): string {
+function fingerprintValue(name: string, value: string, key: string): string {
   const scheme = /^(?:bearer|basic|token|apikey|digest|negotiate|aws4-hmac-sha256) +/i.exec(value)?.[0];
-  if (scheme === undefined) return fingerprintOf(value, key);
-  return scheme + fingerprintOf(value.slice(scheme.length), key);
+  if (scheme === undefined) return fingerprintFor(name, value, key);
+  return scheme + fingerprintFor(scheme, value.slice(scheme.length), key);
 }
+
+/** The end of a random key tells nothing; the end of a password or of a cookie may be half of it. */
+function fingerprintFor(name: string, secret: string, key: string): string {
+  const fingerprint = fingerprintOf(secret, key);
+  return /cookie|passw|^basic|^digest/i.test(name) ? fingerprint.slice(0, fingerprintLength) : fingerprint;
+}
+
+/** Of `fp:` and 12 hexadecimal digits. */
+const fingerprintLength = 15;
 
 /** Keys that can be told by their looks, wherever they stand. No alternative can fail after a long match. */
 const keyFormats =
@@ -82,7 +95,7 @@ function fingerprintKeysIn(value: string, key: string): string {
   const safe = value.replace(keyFormats, (secret) => fingerprintOf(secret, key));
   if (!/bearer|basic/i.test(safe)) return safe;
   return safe.replace(bearer, (_, scheme: string, secret: string) => {
-    return `${scheme} ${secret.startsWith('fp:') ? secret : fingerprintOf(secret, key)}`;
+    return `${scheme} ${secret.startsWith('fp:') ? secret : fingerprintFor(scheme, secret, key)}`;
   });
 }
 
