@@ -6,6 +6,7 @@ import type { FrameEncoder, FrameOwner, PendingFrame } from './pending-frame.ts'
 export class FrameQueue {
   #frames: PendingFrame[] = [];
   #bytes = 0;
+  #ends = 0;
 
   /** Bytes they will take on the disk. */
   get bytes(): number {
@@ -16,9 +17,15 @@ export class FrameQueue {
     return this.#frames.length === 0;
   }
 
+  /** An exchange waits for its last frame. */
+  get hasEnd(): boolean {
+    return this.#ends > 0;
+  }
+
   push(frame: PendingFrame): void {
     this.#frames.push(frame);
     this.#bytes += frame.bytes;
+    if (frame.isEnd) this.#ends += 1;
   }
 
   /** Takes the first frames out: everything, unless that is more than one write should carry. */
@@ -27,6 +34,7 @@ export class FrameQueue {
       const all = this.#frames;
       this.#frames = [];
       this.#bytes = 0;
+      this.#ends = 0;
       return all;
     }
     let count = 0;
@@ -35,14 +43,17 @@ export class FrameQueue {
       bytes += this.#frames[count]!.bytes;
       count += 1;
     }
+    const batch = this.#frames.splice(0, count);
     this.#bytes -= bytes;
-    return this.#frames.splice(0, count);
+    this.#ends -= endsIn(batch);
+    return batch;
   }
 
   /** Puts frames that were taken but not written in front again. */
   putBack(frames: readonly PendingFrame[]): void {
     this.#frames = [...frames, ...this.#frames];
     this.#bytes += totalBytes(frames);
+    this.#ends += endsIn(frames);
   }
 
   /** Replaces all queued body pieces by gaps. */
@@ -71,6 +82,12 @@ function totalBytes(frames: readonly PendingFrame[]): number {
   let bytes = 0;
   for (const frame of frames) bytes += frame.bytes;
   return bytes;
+}
+
+function endsIn(frames: readonly PendingFrame[]): number {
+  let ends = 0;
+  for (const frame of frames) if (frame.isEnd) ends += 1;
+  return ends;
 }
 
 /** One gap per exchange and side, where its first piece stood; ends are encoded again because they count losses. */
