@@ -85,7 +85,7 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner {
     this.#putHead('response-opened', response);
   }
 
-  bytes(side: Side, bytes: Uint8Array): void {
+  bytes(side: Side, bytes: Uint8Array, checksum?: number): void {
     if (bytes.length === 0 || this.#closed !== undefined) return;
     const body = this.#body(side);
     const room = this.#sink.bodyBytesMax - body.taken;
@@ -95,8 +95,9 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner {
       this.#drop(side, body, bytes.length, refusal);
       return;
     }
-    if (wanted.length > 0) this.#keep(side, body, wanted);
-    if (wanted.length < bytes.length) this.#drop(side, body, bytes.length - wanted.length, 'body-limit');
+    const isWhole = wanted.length === bytes.length;
+    if (wanted.length > 0) this.#keep(side, body, wanted, isWhole ? checksum : undefined);
+    if (!isWhole) this.#drop(side, body, bytes.length - wanted.length, 'body-limit');
   }
 
   dropped(side: Side): number {
@@ -164,7 +165,7 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner {
     }
   }
 
-  #keep(side: Side, body: BodyState, bytes: Uint8Array): void {
+  #keep(side: Side, body: BodyState, bytes: Uint8Array, checksum: number | undefined): void {
     this.#tellGap(side, body);
     body.taken += bytes.length;
     const kind = side === 'request' ? 'request-bytes' : 'response-bytes';
@@ -176,6 +177,7 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner {
         sequence: this.#sequence++,
         atUs: this.#sink.nowUs(),
         payload: piece,
+        payloadCrc: piece === bytes ? checksum : undefined,
         owner: this,
         side,
       });

@@ -29,8 +29,11 @@ export interface ExchangeJournal {
   attemptStarted(attempt: AttemptStarted): void;
   attemptEnded(attempt: AttemptEnded): void;
   responseOpened(response: ResponseOpened): void;
-  /** Keeps a copy of body bytes, or counts a gap when a bound is hit. */
-  bytes(side: Side, bytes: Uint8Array): void;
+  /**
+   * Keeps a copy of body bytes, or counts a gap when a bound is hit.
+   * @param checksum CRC-32 of `bytes` when the caller has it: then they are not read again for that of the frame
+   */
+  bytes(side: Side, bytes: Uint8Array, checksum?: number): void;
   /** Bytes that the journal left out so far. */
   dropped(side: Side): number;
   /**

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type Gap, type GapReason, type JournalKind, journalKinds, type Side } from '#exchange';
+import { combineCrc32 } from './combine-crc32.ts';
 import { headerBytes, payloadBytesMax, placeFrame, writeHead } from './format.ts';
 
 /** A frame between the call that made it and the write that takes it to the disk. */
@@ -43,6 +44,8 @@ export interface FrameToEncode {
   readonly sequence: number;
   readonly atUs: number;
   readonly payload: Uint8Array;
+  /** CRC-32 of the payload when it is known already. */
+  readonly payloadCrc?: number | undefined;
   readonly owner?: FrameOwner | undefined;
   readonly side?: Side;
   readonly settle?: (() => void) | undefined;
@@ -79,7 +82,10 @@ export class FrameEncoder {
       slabBytes: needed,
       payload: isCopied ? undefined : payload,
       headCrc,
-      crc: crc32(payload, headCrc),
+      crc:
+        frame.payloadCrc === undefined
+          ? crc32(payload, headCrc)
+          : combineCrc32(headCrc, frame.payloadCrc, payload.length),
       bytes: headerBytes + payload.length,
       owner: frame.owner,
       side: frame.side,

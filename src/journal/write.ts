@@ -5,6 +5,7 @@
  * Read `journal-writer.ts` first: it is all that core sees. `open-journal.ts` implements it, `format.ts` is the
  * on-disk format, `fingerprint.ts` the part about credentials.
  */
+export { combineCrc32 } from './combine-crc32.ts';
 export { fingerprintHeaders, fingerprintTarget } from './fingerprint.ts';
 export type { ExchangeJournal, JournalWriter, JournalWriterState } from './journal-writer.ts';
 export type { JournalClock, JournalOptions } from './open-journal.ts';
