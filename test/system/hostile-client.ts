@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openRaw, type Throughline, waitFor } from '#test-support';
 
@@ -43,4 +43,14 @@ export function filesBelow(directory: string): string[] {
 export async function coreMetric(coreUrl: string, name: string): Promise<number> {
   const text = await (await fetch(`${coreUrl}/metrics`)).text();
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+}
+
+/** Begins to measure the peak of a process's memory anew. */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** Highest resident memory since `forgetPeak`. */
+export function peakMiB(pid: number): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1]) / 1024;
 }
