@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
 import { makeTempHome, type TempHome } from './temp-home.ts';
@@ -41,11 +41,10 @@ export interface Throughline {
 
 export async function startThroughline(options: ThroughlineOptions): Promise<Throughline> {
   const home = options.home ?? makeTempHome('up');
-  // JSON is YAML.
-  writeFileSync(
-    home.configFile,
-    JSON.stringify(merged(defaultConfig(options), options.config ?? {}), null, 2),
-  );
+  // JSON is YAML. Whole at once, because several programs may be started with one home.
+  const unfinished = `${home.configFile}.${Math.random()}`;
+  writeFileSync(unfinished, JSON.stringify(merged(defaultConfig(options), options.config ?? {}), null, 2));
+  renameSync(unfinished, home.configFile);
   const command = options.command ?? 'up';
   const cli = options.cli ?? join(projectDirectory, 'src/cli/main.ts');
   const supervisor = startNode(cli, [command, '--config', home.configFile], {
