@@ -104,6 +104,16 @@ describe('the front', () => {
     await waitFor(async () => (await askOnce(core.urls[0]!, { target: '/api/requests' })).status === 200);
   });
 
+  it('keeps its room when a head cannot be handed over as it is', async () => {
+    for (let i = 0; i < 4; i += 1) {
+      const answer = await askOnce(core.urls[0]!, {
+        target: '/api/requests',
+        headers: [['Trailer', 'x-sum']],
+      });
+      expect(answer.status).toBe(200);
+    }
+  });
+
   it('has room for 64 event streams that take nothing from other requests', async () => {
     const listen = { target: '/api/v2/events', headers: [['Accept', 'text/event-stream']] } as const;
     const clients = await Promise.all(Array.from({ length: 64 }, () => openRaw(core.urls[0]!)));

@@ -30,7 +30,6 @@ export function createPipe(
       refuseData(core, request, response);
       return;
     }
-    core.metrics[lane] += 1;
     let isOver = false;
     const over = (): void => {
       if (isOver) return;
@@ -51,6 +50,7 @@ export function createPipe(
       agent: false,
       setHost: false,
     });
+    core.metrics[lane] += 1;
     request.socket.on('close', left);
     response.once('close', over);
     response.on('error', over);

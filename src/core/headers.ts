@@ -117,13 +117,16 @@ function credential(provider: Pick<CoreProvider, 'format' | 'apiKey'>): [string,
   return provider.format === 'openai' ? ['authorization', `Bearer ${key}`] : ['x-api-key', key];
 }
 
+/** Answered by the front, or announcing trailers, which are not piped. */
+const notPiped: ReadonlySet<string> = new Set(['expect', 'trailer']);
+
 /** What proxy-data receives of a request to the front: everything end-to-end, `Host` included. */
 export function pipedHeadersFor(raw: HeaderList): string[] {
   const headers: string[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const lower = raw[i]!.toLowerCase();
     const isFraming = lower === 'transfer-encoding';
-    if (isFraming || (!hopByHop.has(lower) && lower !== 'expect')) headers.push(raw[i]!, raw[i + 1]!);
+    if (isFraming || (!hopByHop.has(lower) && !notPiped.has(lower))) headers.push(raw[i]!, raw[i + 1]!);
   }
   headers.push('Connection', 'close');
   return headers;
