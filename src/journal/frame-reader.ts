@@ -43,7 +43,10 @@ export interface FrameReaderCounts {
 export type FrameReader = FeedReader<ReadFrame>;
 
 export interface FeedReader<Frame> {
-  /** Frames that are complete now, in file order. `bytes` of an entry are views into what was fed. */
+  /**
+   * Frames that are complete now, in file order. `bytes` of an entry are views into what was fed; besides them nothing
+   * refers to it, so its memory can be used again when they are done with.
+   */
   feed(bytes: Uint8Array): Frame[];
   /** Frames that only the certainty of the end can free from behind a damaged one. Then counts the rest. */
   finish(): Frame[];
@@ -106,12 +109,28 @@ class SegmentFrames<Frame> implements FeedReader<Frame> {
 
   feed(bytes: Uint8Array): Frame[] {
     if (bytes.length === 0) return [];
-    this.#waiting.push(bytes);
+    // Only the frame that began before is joined; all others are read where they lie.
+    const missing = this.#bytesNeeded - this.#buffer.length - this.#waitingBytes;
+    const isBegun = this.#buffer.length + this.#waitingBytes > 0;
+    if (isBegun && !this.#isInDamage && missing > 0 && missing < bytes.length) {
+      const frames = this.#feed(bytes.subarray(0, missing));
+      return frames.concat(this.feed(bytes.subarray(missing)));
+    }
+    return this.#feed(bytes);
+  }
+
+  #feed(bytes: Uint8Array): Frame[] {
     this.#waitingBytes += bytes.length;
     // Joining only when a frame can be complete keeps many tiny pieces of a large frame linear.
-    if (this.#buffer.length + this.#waitingBytes < this.#bytesNeeded) return [];
+    if (this.#buffer.length + this.#waitingBytes < this.#bytesNeeded) {
+      this.#waiting.push(Buffer.from(bytes));
+      return [];
+    }
+    this.#waiting.push(bytes);
     this.#join();
-    return this.#take(false);
+    const frames = this.#take(false);
+    this.#buffer = Buffer.from(this.#buffer);
+    return frames;
   }
 
   finish(): Frame[] {

@@ -67,16 +67,18 @@ function segmentNumberOf(name: string): number | undefined {
 /**
  * At most `bytesMax` bytes from `offset`; empty at the end of the file, undefined when the segment is gone.
  * Rejects for any other reason (permissions, a failing disk).
+ * @param into memory for the bytes, at least `bytesMax`; fresh when absent
  */
 export async function readSegmentFrom(
   path: string,
   offset: number,
   bytesMax: number = 1024 * 1024,
+  into: Buffer = Buffer.allocUnsafe(bytesMax),
 ): Promise<Buffer | undefined> {
   const file = await absentWhenMissing(open(path, 'r'));
   if (file === undefined) return undefined;
   try {
-    return await readAt(file, offset, bytesMax);
+    return await readAt(file, offset, into.subarray(0, bytesMax));
   } finally {
     await file.close();
   }
@@ -112,7 +114,7 @@ export async function readPayloads(
     for (const { startOffset, endOffset } of frames) {
       if (startOffset < window.offset || endOffset > window.offset + window.bytes.length) {
         const bytes = Math.max(windowBytes, endOffset - startOffset);
-        window = { offset: startOffset, bytes: await readAt(file, startOffset, bytes) };
+        window = { offset: startOffset, bytes: await readAt(file, startOffset, Buffer.allocUnsafe(bytes)) };
       }
       payloads.push(verifiedPayload(window, salt, startOffset, endOffset));
     }
@@ -162,11 +164,11 @@ export async function removeJournalDirectory(path: string): Promise<boolean> {
   }
 }
 
-async function readAt(file: FileHandle, offset: number, bytesMax: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(bytesMax);
+/** The part of `buffer` that the file could fill. */
+async function readAt(file: FileHandle, offset: number, buffer: Buffer): Promise<Buffer> {
   let filled = 0;
-  while (filled < bytesMax) {
-    const { bytesRead } = await file.read(buffer, filled, bytesMax - filled, offset + filled);
+  while (filled < buffer.length) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, offset + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }

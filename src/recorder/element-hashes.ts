@@ -5,8 +5,11 @@ import { sha256 } from './slice.ts';
  * before, and comparing bytes is ten times cheaper than scanning and hashing them.
  */
 export interface ElementHashes {
-  /** @param conversation session and agent; undefined remembers nothing */
-  of(conversation: string | undefined): ConversationHashes;
+  /**
+   * @param conversation session and agent; undefined remembers nothing
+   * @param body the request at hand; it is given back through `forget` when it is not needed any more
+   */
+  of(conversation: string | undefined, body: Buffer): ConversationHashes;
 }
 
 export interface ConversationHashes {
@@ -14,11 +17,13 @@ export interface ConversationHashes {
   known(key: string, index: number): Uint8Array | undefined;
   /** SHA-256 of an element of the request at hand, which is remembered for the next one. */
   hash(key: string, index: number, bytes: Uint8Array): Uint8Array;
+  /** All elements were told: those of the request before are not needed any more. */
+  end(): void;
 }
 
 interface Remembered {
+  readonly body: Buffer;
   readonly arrays: Map<string, Element[]>;
-  bytes: number;
 }
 
 interface Element {
@@ -26,54 +31,63 @@ interface Element {
   readonly sha256: Uint8Array;
 }
 
-const nothing: ConversationHashes = { known: () => undefined, hash: (_key, _index, bytes) => sha256(bytes) };
-
-/** @param bytesMax of all remembered elements; the conversations that were quiet longest go first */
-export function createElementHashes(bytesMax: number): ElementHashes {
+/**
+ * @param options.bytesMax of all remembered requests; the conversations that were quiet longest go first
+ * @param options.forget called once for each request when it is not needed any more
+ */
+export function createElementHashes(options: {
+  readonly bytesMax: number;
+  readonly forget: (body: Buffer) => void;
+}): ElementHashes {
   const conversations = new Map<string, Remembered>();
   let total = 0;
 
-  function begin(conversation: string): Remembered {
-    const now: Remembered = { arrays: new Map(), bytes: 0 };
-    total -= conversations.get(conversation)?.bytes ?? 0;
+  function drop(conversation: string): void {
+    const dropped = conversations.get(conversation);
+    if (dropped === undefined) return;
     conversations.delete(conversation);
-    conversations.set(conversation, now);
-    return now;
+    total -= dropped.body.length;
+    options.forget(dropped.body);
   }
 
-  function remember(now: Remembered, key: string, index: number, element: Element): void {
-    let elements = now.arrays.get(key);
-    if (elements === undefined) {
-      elements = [];
-      now.arrays.set(key, elements);
-    }
-    elements[index] = element;
-    now.bytes += element.bytes.length;
-    total += element.bytes.length;
-    for (const [conversation, { bytes }] of conversations) {
-      if (total <= bytesMax) return;
-      conversations.delete(conversation);
-      total -= bytes;
+  function remember(conversation: string, now: Remembered): void {
+    drop(conversation);
+    conversations.set(conversation, now);
+    total += now.body.length;
+    for (const oldest of conversations.keys()) {
+      if (total <= options.bytesMax) return;
+      drop(oldest);
     }
   }
 
   return {
-    of(conversation) {
-      if (conversation === undefined) return nothing;
-      const before = conversations.get(conversation);
-      let now: Remembered | undefined;
+    of(conversation, body) {
+      const before = conversation === undefined ? undefined : conversations.get(conversation);
+      const now: Remembered = { body, arrays: new Map() };
       return {
         known: (key, index) => before?.arrays.get(key)?.[index]?.bytes,
         hash(key, index, bytes) {
-          now ??= begin(conversation);
           const known = before?.arrays.get(key)?.[index];
           const isSame = known !== undefined && Buffer.compare(known.bytes, bytes) === 0;
           // Always the new bytes: the old ones would keep every body of the conversation in memory.
           const element = { bytes, sha256: isSame ? known.sha256 : sha256(bytes) };
-          if (conversations.get(conversation) === now) remember(now, key, index, element);
+          elementsOf(now, key)[index] = element;
           return element.sha256;
+        },
+        end() {
+          if (conversation === undefined || now.arrays.size === 0) options.forget(body);
+          else remember(conversation, now);
         },
       };
     },
   };
+}
+
+function elementsOf({ arrays }: Remembered, key: string): Element[] {
+  let elements = arrays.get(key);
+  if (elements === undefined) {
+    elements = [];
+    arrays.set(key, elements);
+  }
+  return elements;
 }

@@ -21,6 +21,7 @@ export interface TailStep {
   readonly isMoving: boolean;
 }
 
+const noBlock = Buffer.alloc(0);
 const nothing: TailStep = { finished: [], readBytes: 0, isMoving: false };
 
 /** Frames are at most 1 MiB, so two reads hold any of them. */
@@ -104,17 +105,18 @@ export class JournalTail {
     if (current.number !== this.#segmentNumber) this.#moveTo(current.number);
 
     const isSealed = segments.at(-1)!.number > current.number;
-    const bytes = await this.#readMore(current);
-    if (bytes !== undefined && bytes.length > 0) {
+    const read = await this.#readMore(current);
+    if (read !== undefined) {
+      const { bytes, block } = read;
       this.#readOffset += bytes.length;
       return {
-        finished: this.#take(this.#reader.feed(bytes), bytes.length),
+        finished: this.#take(this.#reader.feed(bytes), block),
         readBytes: bytes.length,
         isMoving: true,
       };
     }
     if (!isSealed && !isCoreDead) return nothing;
-    const finished = this.#take(this.#reader.finish(), 0);
+    const finished = this.#take(this.#reader.finish(), noBlock);
     this.#moveTo(current.number + 1);
     return { finished, readBytes: 0, isMoving: true };
   }
@@ -133,20 +135,25 @@ export class JournalTail {
     return { coreId: this.coreId, ...place };
   }
 
-  async #readMore(segment: JournalSegment): Promise<Buffer | undefined> {
+  async #readMore(
+    segment: JournalSegment,
+  ): Promise<{ readonly bytes: Buffer; readonly block: Buffer } | undefined> {
     // Asking for the size first makes an idle round cost one system call instead of a megabyte.
     const size = await sizeOf(segment.path);
     if (size === undefined || size <= this.#readOffset) return undefined;
-    return readSegmentFrom(segment.path, this.#readOffset, Math.min(readBytesMax, size - this.#readOffset));
+    const wanted = Math.min(readBytesMax, size - this.#readOffset);
+    const block = this.#recent.block(wanted);
+    const bytes = await readSegmentFrom(segment.path, this.#readOffset, wanted, block);
+    return bytes === undefined || bytes.length === 0 ? undefined : { bytes, block };
   }
 
-  #take(frames: readonly ReadFrame[], readBytes: number): AssembledExchange[] {
+  #take(frames: readonly ReadFrame[], block: Buffer): AssembledExchange[] {
     const finished: AssembledExchange[] = [];
     for (const frame of frames) {
       const exchange = this.assembler.feed(frame, this.#segmentNumber);
       if (exchange !== undefined && this.#isOurs(exchange)) finished.push(exchange);
     }
-    this.#recent.add(this.assembler.takeBodyFrames(), readBytes);
+    this.#recent.add(this.assembler.takeBodyFrames(), block);
     for (const exchange of finished) this.#unsettled.add(exchange);
     return finished;
   }

@@ -1,5 +1,6 @@
 import type { Arrival, ExchangeToStore } from '#store';
 import type { AssembledExchange, BodyFrame } from './assemble.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { clientFacts } from './client-facts.ts';
 import type { ConversationHashes, ElementHashes } from './element-hashes.ts';
 import { type ReadBody, readBody } from './read-body.ts';
@@ -16,15 +17,22 @@ export interface PreparedExchange {
   readonly failure?: unknown;
 }
 
-/** Reads the bodies back, understands them and cuts them: everything between the journal and the store. */
+/**
+ * Reads the bodies back, understands them and cuts them: everything between the journal and the store. The bodies stand
+ * in `memory` and may be used until it is recycled.
+ */
 export async function prepareExchange(
   assembled: AssembledExchange,
-  tools: { readonly hashes: ElementHashes; segmentPath(segmentNumber: number): string },
+  tools: {
+    readonly hashes: ElementHashes;
+    readonly memory: BodyMemory;
+    segmentPath(segmentNumber: number): string;
+  },
 ): Promise<PreparedExchange> {
-  const core = { coreId: assembled.coreId, segmentPath: tools.segmentPath };
-  const request = await readBody(assembled.request, core);
-  const response = await readBody(assembled.response, core);
-  const hashes = tools.hashes.of(conversationOf(assembled));
+  const from = { coreId: assembled.coreId, segmentPath: tools.segmentPath, memory: tools.memory };
+  const request = await readBody(assembled.request, from);
+  const response = await readBody(assembled.response, from);
+  const hashes = tools.hashes.of(conversationOf(assembled), request.bytes);
   const understood = understandSafely(assembled, { request, response }, hashes);
   const { exchange, requestSlices, mismatches } = understood;
   const toStore = {
@@ -33,6 +41,8 @@ export async function prepareExchange(
     response: sliceOpaque(response.bytes),
     responseArrivals: arrivalsOf(response, assembled.openedAtUs),
   };
+  hashes.end();
+  tools.memory.retire(response.bytes);
   const bytes = request.bytes.length + response.bytes.length;
   return {
     assembled,

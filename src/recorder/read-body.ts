@@ -1,5 +1,6 @@
 import { readPayloads } from '#journal/read';
 import type { AssembledBody, BodyFrame } from './assemble.ts';
+import type { BodyMemory } from './body-memory.ts';
 
 /** A body as it can be had from the journal now. */
 export interface ReadBody {
@@ -18,7 +19,11 @@ const bodyBytesMax = 64 * 1024 * 1024;
  */
 export async function readBody(
   body: AssembledBody,
-  core: { readonly coreId: string; segmentPath(segmentNumber: number): string },
+  core: {
+    readonly coreId: string;
+    readonly memory: BodyMemory;
+    segmentPath(segmentNumber: number): string;
+  },
 ): Promise<ReadBody> {
   const frames = withinLimit(body.frames);
   const payloads: (Uint8Array | undefined)[] = frames.map((frame) => frame.bytes);
@@ -31,13 +36,26 @@ export async function readBody(
     for (const [n, index] of indexes.entries()) payloads[index] = read[n];
   }
 
-  // Copies even a single piece: a view would keep the whole read it came with in memory.
   const isWhole = !payloads.includes(undefined);
-  if (isWhole) return { bytes: Buffer.concat(payloads as Uint8Array[]), frames };
+  if (isWhole) return { bytes: joined(payloads as Uint8Array[], core.memory), frames };
   return {
-    bytes: Buffer.concat(payloads.filter((payload) => payload !== undefined)),
+    bytes: joined(
+      payloads.filter((payload) => payload !== undefined),
+      core.memory,
+    ),
     frames: frames.filter((_, index) => payloads[index] !== undefined),
   };
+}
+
+/** Copies even a single piece: a view would keep the whole read it came with in memory. */
+function joined(pieces: readonly Uint8Array[], memory: BodyMemory): Buffer {
+  const body = memory.take(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    body.set(piece, at);
+    at += piece.length;
+  }
+  return body;
 }
 
 type Segment = Parameters<typeof readPayloads>[0];

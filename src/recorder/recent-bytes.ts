@@ -6,24 +6,45 @@ import type { BodyFrame } from './assemble.ts';
  */
 export interface RecentBytes {
   /**
-   * @param frames body frames out of one read of the journal; their `bytes` are views into it
-   * @param readBytes size of that read, all of which stays in memory as long as one view does
+   * Memory for one read of the journal. Large blocks are used again and again: touching fresh pages costs more than
+   * everything that is done with the bytes on them.
    */
-  add(frames: readonly BodyFrame[], readBytes: number): void;
+  block(bytes: number): Buffer;
+  /**
+   * @param frames body frames out of one read; their `bytes` are views into the block, and nothing else refers to it
+   * @param block the whole of what `block` gave
+   */
+  add(frames: readonly BodyFrame[], block: Buffer): void;
 }
 
+const pooledBytes = 1024 * 1024;
+
 export function createRecentBytes(bytesMax: number): RecentBytes {
-  const reads: { frames: readonly BodyFrame[]; bytes: number }[] = [];
+  const reads: { readonly frames: readonly BodyFrame[]; readonly block: Buffer }[] = [];
+  const free: Buffer[] = [];
   let total = 0;
+
+  function release(block: Buffer): void {
+    if (block.length === pooledBytes) free.push(block);
+  }
+
   return {
-    add(frames, readBytes) {
-      if (frames.length === 0) return;
-      reads.push({ frames, bytes: readBytes });
-      total += readBytes;
+    block(bytes) {
+      if (bytes < pooledBytes / 2 || bytes > pooledBytes) return Buffer.allocUnsafe(bytes);
+      return free.pop() ?? Buffer.allocUnsafeSlow(pooledBytes);
+    },
+    add(frames, block) {
+      if (frames.length === 0) {
+        release(block);
+        return;
+      }
+      reads.push({ frames, block });
+      total += block.length;
       while (total > bytesMax) {
         const oldest = reads.shift()!;
-        total -= oldest.bytes;
+        total -= oldest.block.length;
         for (const frame of oldest.frames) frame.bytes = undefined;
+        release(oldest.block);
       }
     },
   };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecorderStatus } from '#exchange';
 import type { ExchangeToStore, JournalPosition, StoreBatch } from '#store';
+import { createBodyMemory } from './body-memory.ts';
 import { createElementHashes } from './element-hashes.ts';
 import { openExchanges } from './open-exchanges.ts';
 import { type PreparedExchange, prepareExchange } from './prepare.ts';
@@ -48,11 +49,16 @@ const openEveryMs = 250;
 const heartbeatMs = 1_000;
 const journalTroubleMs = 1_000;
 const rememberedBytesMax = 64 * 1024 * 1024;
+const freeBodyBytesMax = 16 * 1024 * 1024;
 
 /** From the journal to the store: reads on, assembles, understands, cuts, commits. One step at a time, bounded memory. */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #hashes = createElementHashes(rememberedBytesMax);
+  readonly #memory = createBodyMemory(freeBodyBytesMax);
+  readonly #hashes = createElementHashes({
+    bytesMax: rememberedBytesMax,
+    forget: (body) => this.#memory.retire(body),
+  });
   #tail: Tail | undefined;
   #batch: PreparedExchange[] = [];
   #batchBytes = 0;
@@ -172,6 +178,7 @@ export class Recorder {
     const journal = tail.journal(assembled.coreId)!;
     const prepared = await prepareExchange(assembled, {
       hashes: this.#hashes,
+      memory: this.#memory,
       segmentPath: (number) => journal.segmentPath(number),
     });
     if (this.#batch.length === 0) this.#batchSinceMs = performance.now();
@@ -199,6 +206,7 @@ export class Recorder {
     const committed = await this.#commitOrSplit(batch);
     this.#batch = [];
     this.#batchBytes = 0;
+    this.#memory.recycle();
     this.#committedAtMs = performance.now();
     if (committed === 'replaced') {
       this.#options.log.warn({}, 'the store is a new one: the journals are read again from the beginning');

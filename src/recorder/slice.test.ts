@@ -26,7 +26,7 @@ describe('cutting bodies', () => {
   it('gives the exact bytes back for generated documents', () => {
     const long = fc.string({ minLength: 50, maxLength: 200 });
     const messages = fc.array(fc.oneof(long, fc.dictionary(fc.string(), fc.oneof(long, fc.jsonValue()))));
-    const hashes = createElementHashes(1_000_000);
+    const hashes = createElementHashes({ bytesMax: 1_000_000, forget: () => undefined });
     fc.assert(
       fc.property(
         messages,
@@ -37,8 +37,9 @@ describe('cutting bodies', () => {
           const bytes = Buffer.from(
             JSON.stringify({ model: 'm', messages: first, tools: second }, null, space),
           );
-          const { known, hash } = hashes.of(`c${conversation}`);
+          const { known, hash, end } = hashes.of(`c${conversation}`, bytes);
           const body = sliceRequest(bytes, sliceJson(bytes, keys, { known }), hash);
+          end();
           expect(join(body)).toEqual(bytes);
           expectHonest(body);
         },
@@ -56,12 +57,13 @@ describe('cutting bodies', () => {
   });
 
   it('cuts a turn of an agent so that nearly all of it was in the turn before', () => {
-    const hashes = createElementHashes(64 * 1024 * 1024);
+    const hashes = createElementHashes({ bytesMax: 64 * 1024 * 1024, forget: () => undefined });
     const seen = new Set<string>();
     let [raw, fresh] = [0, 0];
     for (const request of agentTraffic({ turns: 20, subagentEvery: 0 })) {
-      const { known, hash } = hashes.of('session');
+      const { known, hash, end } = hashes.of('session', request.body);
       const body = sliceRequest(request.body, sliceJson(request.body, keys, { known }), hash);
+      end();
       expect(join(body)).toEqual(request.body);
       expectHonest(body);
       raw += request.body.length;
@@ -74,14 +76,22 @@ describe('cutting bodies', () => {
     expect(fresh).toBeLessThan(raw / 5);
   });
 
-  it('remembers no more than it may', () => {
-    const hashes = createElementHashes(1_000);
-    for (let n = 0; n < 100; n += 1) hashes.of(`c${n}`).hash('messages', 0, Buffer.alloc(400, `${n}`));
-    const known = Array.from({ length: 100 }, (_, n) => hashes.of(`c${n}`).known('messages', 0)).filter(
-      Boolean,
-    );
-    expect(known.length).toBeLessThanOrEqual(2);
-    hashes.of('large').hash('messages', 0, Buffer.alloc(5_000));
-    expect(hashes.of('large').known('messages', 0)).toBeUndefined();
+  it('remembers no more than it may, and gives back every body once', () => {
+    const forgotten: Buffer[] = [];
+    const hashes = createElementHashes({ bytesMax: 1_000, forget: (body) => forgotten.push(body) });
+    const ask = (conversation: string | undefined, body: Buffer): void => {
+      const { hash, end } = hashes.of(conversation, body);
+      hash('messages', 0, body);
+      end();
+    };
+    const known = (conversation: string) => hashes.of(conversation, Buffer.alloc(0)).known('messages', 0);
+    const bodies = Array.from({ length: 100 }, (_, n) => Buffer.alloc(400, `${n}`));
+    for (const [n, body] of bodies.entries()) ask(`c${n % 50}`, body);
+    expect(bodies.filter((_, n) => known(`c${n}`)).length).toBeLessThanOrEqual(2);
+    expect(forgotten).toEqual(bodies.slice(0, 98));
+    ask('large', Buffer.alloc(5_000));
+    expect(known('large')).toBeUndefined();
+    ask(undefined, Buffer.alloc(10));
+    expect(new Set(forgotten).size).toBe(102);
   });
 });

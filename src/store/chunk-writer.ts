@@ -78,10 +78,14 @@ export class ChunkWriter {
     if (Buffer.compare(sha256(chunk.bytes), chunk.sha256) !== 0) {
       throw new RangeError('the hash of a chunk does not fit its bytes');
     }
-    const plain = pack(chunk.bytes);
-    const base = plain.length > 100 ? this.#formerSuccessor(predecessor) : undefined;
+    const base = this.#formerSuccessor(predecessor);
     const difference = base && packWithBase(chunk.bytes, base.bytes);
-    if (base && difference && difference.length < plain.length / 2) {
+    // Nearly equal: packing it by itself as well would be most of the work, only to be thrown away.
+    if (base && difference && difference.length < chunk.bytes.length / 16) {
+      return insertRow(session, chunk, base.id, difference);
+    }
+    const plain = pack(chunk.bytes);
+    if (base && difference && plain.length > 100 && difference.length < plain.length / 2) {
       return insertRow(session, chunk, base.id, difference);
     }
     const id = await insertRow(session, chunk, null, plain);

@@ -11,16 +11,17 @@ const zstdWithDictionary1 = 1;
 const zstdWithBase = 2;
 
 // Small pieces have little history of their own: the dictionary brings the words that agents' JSON is made of.
-// Measured on pieces of 2 kB: level 6 takes 65 µs, level 12 three times as long for hardly fewer bytes.
+// Measured on pieces of 5 kB: level 6 takes 40 % longer than level 5 for 0.3 % fewer bytes, level 12 four times as long
+// for 2 %.
 const parameters = {
-  [constants.ZSTD_c_compressionLevel]: 6,
+  [constants.ZSTD_c_compressionLevel]: 5,
   [constants.ZSTD_c_contentSizeFlag]: 0,
 };
 
 /** Packs bytes for storage; what does not get smaller is kept as it is. */
 export function pack(bytes: Uint8Array): Buffer {
   if (bytes.length > 24) {
-    const packed = zstdCompressSync(bytes, { dictionary: dictionary1, params: parameters });
+    const packed = compress(bytes, dictionary1);
     if (packed.length < bytes.length) return withFirstByte(zstdWithDictionary1, packed);
   }
   return withFirstByte(asIs, bytes);
@@ -28,7 +29,7 @@ export function pack(bytes: Uint8Array): Buffer {
 
 /** Packs bytes as the difference to another piece; very short when the two are nearly equal. */
 export function packWithBase(bytes: Uint8Array, base: Uint8Array): Buffer {
-  return withFirstByte(zstdWithBase, zstdCompressSync(bytes, { dictionary: base, params: parameters }));
+  return withFirstByte(zstdWithBase, compress(bytes, base));
 }
 
 /**
@@ -45,6 +46,16 @@ export function unpack(packed: Uint8Array, byteCountMax: number, base?: Uint8Arr
   } catch (error) {
     throw new RangeError('packed bytes are damaged', { cause: error });
   }
+}
+
+function compress(bytes: Uint8Array, dictionary: Uint8Array): Buffer {
+  return zstdCompressSync(bytes, {
+    dictionary,
+    params: parameters,
+    pledgedSrcSize: bytes.length,
+    // Left to itself it takes 64 kB of fresh memory even for a handful of bytes.
+    chunkSize: Math.max(64, Math.min(64 * 1024, bytes.length)),
+  });
 }
 
 function dictionaryOf(packing: number | undefined, base: Uint8Array | undefined): Uint8Array {
