@@ -9,8 +9,14 @@ import { rawProblem, refuse } from './refuse.ts';
 /** Node really closes an idle connection this much later than it advertises, so that no request meets the close. */
 const keepAliveMarginMs = 3_000;
 
+/** Connections from clients to all listeners together. */
+export interface Connections {
+  open: number;
+  readonly max: number;
+}
+
 /** An HTTP/1.1 server with limits for hostile clients. It does not listen yet. */
-export function createCoreServer(core: CoreContext, dispatch: Dispatch, connectionsMax: number): Server {
+export function createCoreServer(core: CoreContext, dispatch: Dispatch, connections: Connections): Server {
   const { limits, timeouts } = core.config;
   const server = createServer({
     maxHeaderSize: limits.headBytesMax,
@@ -29,7 +35,7 @@ export function createCoreServer(core: CoreContext, dispatch: Dispatch, connecti
   });
   // Node would cut off surplus fields silently; they are counted before anything is forwarded.
   server.maxHeadersCount = 0;
-  server.maxConnections = connectionsMax;
+  server.maxConnections = connections.max;
   server.on('request', dispatch);
   server.on('checkContinue', dispatch);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
@@ -43,7 +49,14 @@ export function createCoreServer(core: CoreContext, dispatch: Dispatch, connecti
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
     answerClientError(core, error, socket),
   );
-  server.on('connection', (socket: Socket) => socket.setMaxListeners(0));
+  server.on('connection', (socket: Socket) => {
+    socket.setMaxListeners(0);
+    connections.open += 1;
+    socket.once('close', () => {
+      connections.open -= 1;
+    });
+    if (connections.open > connections.max) socket.destroy();
+  });
   return server;
 }
 

@@ -170,6 +170,30 @@ describe('credentials', () => {
   });
 });
 
+describe('the descriptors of a core', () => {
+  it('are shared by all its listeners: a flood on one leaves the others their bound', async () => {
+    const provider = await fakeProvider();
+    const listeners = ['front', 'core'].map((purpose) => ({ purpose, host: '127.0.0.1', port: 0 }));
+    const core = await startCore(
+      { generation: 1, version: '1.2.3', listeners, config: configFor(provider.origin) },
+      { log: createLog(() => undefined), descriptorsMax: 100 },
+    );
+    cleanups.push(() => core.stop());
+    const [front, other] = core.addresses.map(({ port }) => `http://127.0.0.1:${port}`);
+    const clients = await Promise.all(Array.from({ length: 16 }, () => openRaw(front!)));
+    expect((await clients[15]!.ask({ target: '/livez' })).status).toBe(200);
+    await (await openRaw(other!)).waitForEnd();
+    clients[0]!.close();
+    await waitFor(() =>
+      askOnce(other!, { target: '/livez' }, 500).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    );
+    for (const client of clients) client.close();
+  });
+});
+
 describe('a drain', () => {
   it('accepts nothing new, ends what is open, says Connection: close and resolves', async () => {
     const provider = await fakeProvider();

@@ -109,11 +109,12 @@ async function listen(
 ): Promise<{ servers: Server[]; addresses: ListeningAddress[] }> {
   const { dataAddress } = core.config;
   const pipe = dataAddress === undefined ? undefined : createPipe(core, dataAddress);
+  const connections = { open: 0, max: socketsMax };
   const servers: Server[] = [];
   const addresses: ListeningAddress[] = [];
   for (const slot of slots) {
     const dispatch = createDispatch(core, slot.purpose === 'front' ? pipe : undefined);
-    const server = createCoreServer(core, dispatch, socketsMax);
+    const server = createCoreServer(core, dispatch, connections);
     addresses.push(await listenOn(server, slot));
     // Without a listener an error of accepting, for example too many open files, would end the process.
     server.on('error', (error) => core.log.error('accepting a connection failed', { error: String(error) }));
