@@ -13,6 +13,8 @@ export interface StoreAccess {
   acquire(): Promise<StoreLease>;
   /** Runs `work` with the store; once more with a newly opened one when the file turns out to be another. */
   use<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /** Tells about an error that a leased store gave, so that the next use opens it anew when that can help. */
+  noteFailure(error: unknown): void;
   /** How often the store was opened: sequences of one opening mean nothing in the next. */
   readonly openings: number;
   close(): Promise<void>;
@@ -96,13 +98,17 @@ export function createStoreAccess(
     return { store: leased.store, handle: leased, release };
   }
 
+  function noteFailure(error: unknown, failed: Handle | undefined): void {
+    tellDamage(error);
+    if (failed && error instanceof StoreError && reopenedAfter.has(error.code)) retire(failed);
+  }
+
   async function attempt<T>(work: (store: Store) => Promise<T>): Promise<T> {
     const lease = await acquire();
     try {
       return await work(lease.store);
     } catch (error) {
-      tellDamage(error);
-      if (error instanceof StoreError && reopenedAfter.has(error.code)) retire(lease.handle);
+      noteFailure(error, lease.handle);
       throw error;
     } finally {
       lease.release();
@@ -119,6 +125,7 @@ export function createStoreAccess(
         throw error;
       }
     },
+    noteFailure: (error) => noteFailure(error, handle),
     get openings() {
       return openings;
     },

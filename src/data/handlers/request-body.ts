@@ -79,6 +79,9 @@ async function* exactBytes(
     }
     if (length === undefined || sent === length) return;
     throw new Error(`the ${side} body of ${exchange.id} has ${sent} bytes or more, not ${length}`);
+  } catch (error) {
+    access.noteFailure(error);
+    throw error;
   } finally {
     lease.release();
   }
