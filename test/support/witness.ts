@@ -96,19 +96,32 @@ export function witnessedAnswer(request: ReceivedRequest, pauseMsMax = 4): Scrip
 
 /**
  * What is wrong with the record of these exchanges, in words: nothing when every answer that was seen complete is
- * stored once with its exact bytes, and of the others at most one true piece. Waits until as much is stored as was
- * seen complete.
+ * stored once with its exact bytes, and of the others at most one true piece. Storing takes a moment: looks again until
+ * nothing is wrong or the time is over.
  */
 export async function recordFaults(
   throughline: Throughline,
   witnessed: readonly Witnessed[],
   timeoutMs = 30_000,
 ): Promise<string[]> {
-  const stored = await storedSoon(throughline, witnessed, timeoutMs);
+  let faults: string[] = [];
+  const look = async (): Promise<boolean> => {
+    faults = await faultsNow(throughline, witnessed).catch((error: unknown) => [String(error)]);
+    return faults.length === 0;
+  };
+  await waitFor(look, { timeoutMs, intervalMs: 200 }).catch(() => undefined);
+  return faults;
+}
+
+async function faultsNow(throughline: Throughline, witnessed: readonly Witnessed[]): Promise<string[]> {
+  const stored = await listStored(throughline);
   const faults: string[] = [];
   if (new Set(stored.map((row) => row.requestId)).size !== stored.length)
     faults.push('an id is stored twice');
   const rowsOf = Map.groupBy(stored, (row) => row.sessionId ?? '');
+  const missing = witnessed.filter((one) => one.isComplete && !rowsOf.has(one.marker));
+  // Bodies are looked at last, because that takes longest.
+  if (missing.length > 0) return [...faults, ...missing.map(({ marker }) => `${marker} is missing`)];
   for (let at = 0; at < witnessed.length; at += 8) {
     const checked = witnessed
       .slice(at, at + 8)
@@ -124,21 +137,6 @@ export function medianMs(witnessed: readonly Witnessed[]): number {
   return times[Math.floor(times.length / 2)] ?? 0;
 }
 
-/** All rows, at the latest those of the deadline: what is missing then is for the caller to tell. */
-async function storedSoon(
-  throughline: Throughline,
-  witnessed: readonly Witnessed[],
-  timeoutMs: number,
-): Promise<ReadRequest[]> {
-  const expected = witnessed.filter(({ isComplete }) => isComplete).map(({ marker }) => marker);
-  const hasAll = async (): Promise<ReadRequest[] | undefined> => {
-    const rows = await listStored(throughline);
-    const stored = new Set(rows.map((row) => row.sessionId));
-    return expected.every((marker) => stored.has(marker)) ? rows : undefined;
-  };
-  return waitFor(hasAll, { timeoutMs, intervalMs: 100 }).catch(() => listStored(throughline));
-}
-
 async function faultOf(
   throughline: Throughline,
   seen: Witnessed,
@@ -146,7 +144,7 @@ async function faultOf(
 ): Promise<string | undefined> {
   const [row] = rows;
   if (rows.length > 1) return `${seen.marker} is stored ${rows.length} times`;
-  if (row === undefined) return seen.isComplete ? `${seen.marker} is missing` : undefined;
+  if (row === undefined) return undefined;
   const request = await readBody(throughline, row.requestId, 'request');
   const response = await readBody(throughline, row.requestId, 'response');
   const answer = answerBytes(seen.marker);
