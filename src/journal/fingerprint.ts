@@ -90,8 +90,22 @@ const keyFormats =
   /\b(?:sk|pk|rk|xai|gsk|hf|r8)[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{16,}|\bxox[abeoprs]-[\w-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}|\bAIza[\w-]{30,}|\bya29\.[\w.-]{16,}|\beyJ[\w-]{17,}(?:\.[\w-]+)*/g;
 const bearer = /\b(bearer|basic) +([A-Za-z0-9._~+/=-]{8,})/gi;
 
+/** Values in which no credential was found: most headers of a client are the same in every request. */
+const harmlessValues = new Set<string>();
+const harmlessValuesMax = 512;
+const rememberedValueMax = 256;
+
 function fingerprintKeysIn(value: string, key: string): string {
-  if (value.length < shortestKey) return value;
+  if (value.length < shortestKey || harmlessValues.has(value)) return value;
+  const safe = replaceKeys(value, key);
+  if (safe === value && value.length <= rememberedValueMax) {
+    if (harmlessValues.size >= harmlessValuesMax) harmlessValues.clear();
+    harmlessValues.add(value);
+  }
+  return safe;
+}
+
+function replaceKeys(value: string, key: string): string {
   const safe = value.replace(keyFormats, (secret) => fingerprintOf(secret, key));
   if (!/bearer|basic/i.test(safe)) return safe;
   return safe.replace(bearer, (_, scheme: string, secret: string) => {
