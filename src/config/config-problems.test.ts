@@ -89,6 +89,24 @@ describe('a file that is not understood', () => {
     expect(problem?.sentence).toBe('the variable MISSING_KEY is not set and has no default');
   });
 
+  it.each([
+    ['in a query of an address', 'base_url: https://a.example/?k=hush-abc'],
+    ['in a query of an address without scheme', 'base_url: a.example/?k=hush-abc'],
+    ['in a login without scheme', 'base_url: me:hush-abc@a.example'],
+    ['on the line after its key', 'api_key:\n      - hush-abc'],
+    ['in quotes on the line after its key', 'api_key:\n      [\n      "hush-abc"]'],
+    ['as a mapping', 'api_key:\n      x: hush-abc'],
+    ['as an alias', 'api_key: *hush-abc'],
+    ['as a tag', 'api_key: !hush-abc x'],
+    ['not indented enough', 'api_key:\n   hush-abc'],
+    ['without a colon', 'api_key hush-abc: 1'],
+    ['under a key that does not exist', 'authorization: Bearer hush-abc'],
+  ])('shows no secret that stands %s', async (_where, line) => {
+    const problems = await place.problems(`providers:\n  openai:\n    format: openai\n    ${line}\n`);
+    expect(problems).not.toEqual([]);
+    expect(problems.map(formatConfigProblem).join('\n')).not.toContain('hush-abc');
+  });
+
   it('never has its secrets in a problem', async () => {
     const text = 'providers:\n  anthropic: {api_key: [secret-abc], base_url: "https://me:secret-abc@x"}\n';
     const problems = await place.problems(text);

@@ -45,5 +45,6 @@ function withoutScheme(written: string): string {
   return written
     .replace(/^[a-z]*:?\/+/i, '')
     .replace(/^[^/]*@/, '')
+    .replace(/[?#].*$/s, '')
     .slice(0, 80);
 }

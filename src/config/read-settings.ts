@@ -49,6 +49,12 @@ function sentenceOf({ code, path, message }: z.core.$ZodIssue): string {
   return `${path.map(String).join('.')} ${isStructure}`;
 }
 
+/** A value that slipped into its key may be a secret. */
+function nameOnly(key: string): string {
+  const [name = '', ...more] = key.slice(0, 80).split(/\s/);
+  return more.length === 0 ? name : `${name} …`;
+}
+
 function unknownKey(key: string, parent: readonly PropertyKey[]): RuleProblem {
   const known = keysAt(parent) ?? [];
   const guess = nearestName(key, known);
@@ -57,7 +63,7 @@ function unknownKey(key: string, parent: readonly PropertyKey[]): RuleProblem {
   return {
     code: 'E1004',
     path: [...parent, key],
-    sentence: `unknown key "${key.slice(0, 80)}"${where}`,
+    sentence: `unknown key "${nameOnly(key)}"${where}`,
     ...(guess === undefined ? list : { fix: `Did you mean "${guess}"?` }),
   };
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Document, isAlias, isMap, isNode, isPair, LineCounter, type Node, parseDocument } from 'yaml';
 import type { ConfigProblem } from './config-problem.ts';
+import { type ExcerptSource, excerpt, secretsOf } from './excerpt.ts';
 import { isMapping, type RawTree } from './raw-tree.ts';
 
 /** Largest configuration file that is read. */
@@ -31,15 +32,16 @@ export async function readYamlFile(path: string): Promise<YamlFile | readonly Co
 export function parseYaml(path: string, source: string): YamlFile | readonly ConfigProblem[] {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
-  const placeOf = (offset: number, length = 1) => placeIn(path, source, lines, offset, length);
+  // Warnings are unresolved tags and the like: what was meant is not what we would read.
+  const faults = [...document.errors, ...document.warnings];
+  const shown: ExcerptSource = { source, secrets: secretsOf(document), isValid: faults.length === 0 };
+  const placeOf = (offset: number, length = 1) => placeIn(path, shown, lines, offset, length);
   const invalid = (sentence: string, offset: number): ConfigProblem => ({
     code: 'E1002',
-    sentence: `is not valid YAML: ${sentence}`,
+    sentence: `is not valid YAML: ${withoutQuote(sentence)}`,
     fix: 'Nothing was started. Correct the file and try again.',
     ...placeOf(offset),
   });
-  // Warnings are unresolved tags and the like: what was meant is not what we would read.
-  const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) return faults.map((fault) => invalid(fault.message, fault.pos[0]));
   let tree: unknown;
   try {
@@ -105,25 +107,19 @@ function nodeAt(
 
 function placeIn(
   path: string,
-  source: string,
+  excerptSource: ExcerptSource,
   lines: LineCounter,
   offset: number,
   length: number,
 ): FilePlace {
-  const { line, col } = lines.linePos(Math.min(offset, source.length));
+  const { line, col } = lines.linePos(Math.min(offset, excerptSource.source.length));
   if (line === 0) return { file: path, line: 1, column: 1 };
   const start = lines.lineStarts[line - 1] ?? 0;
-  const shownLine = withoutSecret(source.slice(start).split(/\r?\n/, 1)[0]!).slice(0, 120);
-  const number = String(line).padStart(5);
-  const carets = '^'.repeat(Math.max(1, Math.min(length, shownLine.length - col + 1)));
-  const excerpt = `${number} | ${shownLine}\n      | ${' '.repeat(col - 1)}${carets}`;
-  return { file: path, line, column: col, excerpt };
+  const place = { line, start, column: col, length };
+  return { file: path, line, column: col, excerpt: excerpt(excerptSource, place) };
 }
 
-/** Excerpts are printed and logged, so values of keys that may be secret stay out of them. */
-function withoutSecret(line: string): string {
-  const tabless = line.replaceAll('\t', ' ');
-  return tabless
-    .replace(/((?:key|token|secret|password)["']?\s*:\s*)\S.*$/i, '$1…')
-    .replace(/:\/\/[^\s/@]*@/g, (login) => `://${'*'.repeat(login.length - 4)}@`);
+/** What the parser quotes may be a secret that stands at a wrong place. */
+function withoutQuote(message: string): string {
+  return message.replace(/^(Unresolved [^:]*): .*$/s, '$1');
 }
