@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { startNode, waitFor } from '#test-support';
@@ -22,6 +23,29 @@ describe('the identity of a process', () => {
   it('CR-07: does not take a stranger with the same pid for the process that was meant', () => {
     expect(isProcessAlive(process.pid, 'another boot:1')).toBe(false);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'takes nobody for dead when it has no descriptor left to look',
+    () => {
+      const program = `
+      import { openSync } from 'node:fs';
+      import { isProcessAlive, processStartToken } from ${JSON.stringify(import.meta.resolve('./process-identity.ts'))};
+      const token = processStartToken(process.ppid);
+      try { for (;;) openSync('/dev/null', 'r'); } catch {}
+      process.stdout.write([isProcessAlive(process.ppid, token), isProcessAlive(2 ** 22 + 1, token)].join(' '));
+      process.exit();
+    `;
+      const limited = [
+        '-c',
+        'ulimit -n 64; exec "$0" "$@"',
+        process.execPath,
+        '--input-type=module',
+        '-e',
+        program,
+      ];
+      expect(spawnSync('/bin/sh', limited, { encoding: 'utf8' }).stdout).toBe('true false');
+    },
+  );
 
   it.each([0, -1, 1.5, Number.NaN, 2 ** 40])('knows that %d is no process', (pid) => {
     expect(isProcessAlive(pid, undefined)).toBe(false);

@@ -7,7 +7,10 @@ import { readFileSync } from 'node:fs';
  */
 export function processStartToken(pid: number): string | undefined {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  if (process.platform === 'linux') return linuxStartToken(pid);
+  if (process.platform === 'linux') {
+    const seen = lookAtLinux(pid);
+    return seen.kind === 'runs' ? seen.token : undefined;
+  }
   if (process.platform === 'win32') return undefined;
   const { status, stdout } = spawnSync('/bin/ps', ['-o', 'lstart=', '-p', String(pid)], {
     encoding: 'utf8',
@@ -24,28 +27,40 @@ export function processStartToken(pid: number): string | undefined {
  */
 export function isProcessAlive(pid: number, startToken: string | undefined): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  if (process.platform === 'linux') {
+    const seen = lookAtLinux(pid);
+    if (seen.kind === 'runs') return startToken === undefined || seen.token === startToken;
+    return seen.kind === 'unknown' && answersSignalZero(pid);
+  }
   const now = processStartToken(pid);
   if (startToken !== undefined && now !== undefined) return now === startToken;
-  if (process.platform === 'linux') return now !== undefined;
   return answersSignalZero(pid);
 }
 
-function linuxStartToken(pid: number): string | undefined {
+type Seen = { readonly kind: 'runs'; readonly token: string } | { readonly kind: 'ended' | 'unknown' };
+
+/** `unknown`: we could not look, for want of a descriptor for example. That says nothing about the process. */
+function lookAtLinux(pid: number): Seen {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The program's name stands in parentheses and may contain anything, so count from the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, startTicks] = [fields[0], fields[19]];
-    if (state === 'Z' || state === 'X' || startTicks === undefined) return undefined;
-    return `${bootId()}:${startTicks}`;
-  } catch {
-    return undefined;
+    if (state === 'Z' || state === 'X' || startTicks === undefined) return { kind: 'ended' };
+    return { kind: 'runs', token: `${bootId()}:${startTicks}` };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return { kind: code === 'ENOENT' || code === 'ESRCH' ? 'ended' : 'unknown' };
   }
 }
 
+let knownBootId: string | undefined;
+
+/** Read once: a second look that fails must not make everybody look like a stranger. */
 function bootId(): string {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return knownBootId;
   } catch {
     return 'unknown-boot';
   }
