@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { DataConfig } from '#config';
-import type { Store } from '#store';
+import { openDeletions, type Store } from '#store';
 import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
 import { assets } from './assets.ts';
@@ -44,6 +44,10 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   const metrics = createMetrics();
   const onDamage = createDamageReport(config.dataDir, () => performance.now());
   const access = createStoreAccess(openStore, { nowMs, pauseMs: reopenPauseMs, onDamage });
+  const deletions = openDeletions(config.dataDir);
+  // Deleting is what a full disk needs most: it goes on without the note.
+  const onNoteFailure = (error: unknown): void =>
+    log.warn({ err: error }, 'cannot note what is deleted; a store that is built anew may have it again');
   const health = createHealth({
     access,
     version,
@@ -64,7 +68,10 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   const app = createApp({
     assets,
     handlers: {
-      ...requestHandlers(access),
+      ...requestHandlers(access, () => {
+        const note = deletions.begin();
+        return { add: (ids) => note.add(ids).catch(onNoteFailure) };
+      }),
       ...eventHandlers(live),
       ...configHandlers(config),
       ...healthHandlers({
@@ -123,6 +130,8 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
         maxHeaderSize: 32 * 1024,
         requestTimeout: 30_000,
         headersTimeout: 10_000,
+        // Node looks at these limits only every 30 s unless told otherwise.
+        connectionsCheckingInterval: 2_000,
       });
       server.maxConnections = connectionsMax;
       server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {

@@ -41,9 +41,14 @@ export function countAnswer(
 }
 
 async function upload(request: ReturnType<typeof httpRequest>, body: Iterable<Buffer>): Promise<void> {
+  let goOn = (): void => undefined;
+  request.on('drain', () => goOn()).once('close', () => goOn());
   for (const piece of body) {
     if (request.destroyed) return;
-    if (!request.write(piece)) await Promise.race([once(request, 'drain'), once(request, 'close')]);
+    if (!request.write(piece))
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
   }
   request.end();
 }
