@@ -11,6 +11,8 @@ export interface StoreKeeperOptions {
   readonly reports?: DamageReports;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
+  /** Passes the time between two attempts; rejects when the signal aborts. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Called when the store begins to make trouble, whenever the trouble changes, and with undefined when it is over. */
   readonly onTrouble: (trouble: string | undefined) => void;
   readonly onSetAside: (place: string, cause: unknown) => void;
@@ -36,7 +38,7 @@ export interface StoreKeeper {
 }
 
 export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
-  const { signal, random = Math.random } = options;
+  const { signal, random = Math.random, wait = pass } = options;
   let store: Store | undefined;
   let errors = 0;
   let isInTrouble = false;
@@ -89,17 +91,23 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
     }
   }
 
-  async function commitTo(current: Store, batch: StoreBatch): Promise<Committed> {
-    if (isReplaced) return { kind: 'replaced' };
-    try {
-      return { kind: 'stored', result: await current.commit(batch) };
-    } catch (error) {
-      if (error instanceof StoreError && error.code !== 'unusable') throw error;
-      // Is it the store or the batch? A store that takes an empty one is in order.
-      await current.commit({ exchanges: [], positions: [] });
-      errors += 1;
-      return { kind: 'rejected', error };
-    }
+  function commitTo(batch: StoreBatch): (current: Store) => Promise<Committed> {
+    let refusals = 0;
+    return async (current) => {
+      if (isReplaced) return { kind: 'replaced' };
+      try {
+        return { kind: 'stored', result: await current.commit(batch) };
+      } catch (error) {
+        if (error instanceof StoreError && error.code !== 'unusable') throw error;
+        // Is it the store or the batch? A store that takes an empty one is in order.
+        await current.commit({ exchanges: [], positions: [] });
+        refusals += 1;
+        // Of many exchanges, each will be tried alone. One alone is only given up when it was no passing trouble.
+        if (batch.exchanges.length === 1 && refusals < refusalsMin) throw error;
+        errors += 1;
+        return { kind: 'rejected', error };
+      }
+    };
   }
 
   async function recover(error: unknown, attempt: number): Promise<void> {
@@ -113,7 +121,7 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
       isSuspect = false;
       return;
     }
-    await delay(waitMs(code, attempt, random()), undefined, { signal });
+    await wait(waitMs(code, attempt, random()), signal);
   }
 
   function setAside(cause: unknown): boolean {
@@ -135,7 +143,7 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
 
   return {
     async commit(batch) {
-      const outcome = await untilItWorks((current) => commitTo(current, batch));
+      const outcome = await untilItWorks(commitTo(batch));
       if (outcome.kind !== 'stored') return outcome;
       for (const position of batch.positions) committed.set(position.coreId, position);
       return outcome;
@@ -157,6 +165,13 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
     },
     close: closeStore,
   };
+}
+
+/** So often must the store refuse one exchange, and take nothing at all right afterwards, to be believed. */
+const refusalsMin = 5;
+
+async function pass(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal });
 }
 
 function isBehind(
