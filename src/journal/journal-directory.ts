@@ -99,7 +99,7 @@ export async function readSegmentOpened(segment: {
 
 /**
  * Reads the payloads of frames again that were seen before. Verifies each: undefined where a frame was thinned
- * for the quota since, or is damaged or gone. All of them are in memory at once: the caller bounds the number.
+ * for the quota since, or is damaged or gone. All of them are in memory at once: the caller bounds their bytes.
  */
 export async function readPayloads(
   segment: { readonly path: string; readonly coreId: string; readonly number: number },
@@ -140,7 +140,9 @@ function verifiedPayload(
   if (head.kind === 'false' || head.isThinned || at + headerBytes + head.payloadBytes !== end)
     return undefined;
   if (!checkFrame(window.bytes, at, place, head)) return undefined;
-  return window.bytes.subarray(at + headerBytes, end);
+  const payload = window.bytes.subarray(at + headerBytes, end);
+  // A view keeps its whole window in memory: a slow stream has its pieces all over the journal.
+  return payload.length * 4 < window.bytes.length ? Buffer.from(payload) : payload;
 }
 
 /** Removes a segment that is stored. Idempotent. */
