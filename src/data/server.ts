@@ -41,9 +41,10 @@ const connectionsMax = 512;
 /** Everything proxy-data serves, assembled. */
 export function createDataServer({ config, version, rules, openStore, log }: DataServerOptions): DataServer {
   const nowMs = () => Date.now();
+  const monotonicMs = () => performance.now();
   const metrics = createMetrics();
-  const onDamage = createDamageReport(config.dataDir, () => performance.now());
-  const access = createStoreAccess(openStore, { nowMs, pauseMs: reopenPauseMs, onDamage });
+  const onDamage = createDamageReport(config.dataDir, monotonicMs);
+  const access = createStoreAccess(openStore, { nowMs: monotonicMs, pauseMs: reopenPauseMs, onDamage });
   const deletions = openDeletions(config.dataDir);
   // Deleting is what a full disk needs most: it goes on without the note.
   const onNoteFailure = (error: unknown): void =>
