@@ -31,6 +31,7 @@ build-data: deps ## Build proxy-data only
 	@$(WITH_NODE) node scripts/build.ts data
 
 test: deps ## Type check, lint, dead code and all tests
+	-@scripts/toolchain packages libfaketime
 	@$(WITH_NODE) node scripts/test.ts
 
 check: deps ## Type check, lint and dead code, without the tests
