@@ -20,6 +20,8 @@ export async function resetDatabase(options: GlobalOptions & { readonly yes?: tr
       throw new CliError(exitCodes.failed, 'nothing was deleted');
     deleteDatabase(config.recorder.store.path);
     deleteJournal(config.recorder.journalDirectory);
+    // Notes about what the journal must not bring back: there is no journal any more.
+    rmSync(join(config.dataDir, 'deleted'), { recursive: true, force: true });
     print(
       `Deleted the database ${config.recorder.store.path} and the journal ${config.recorder.journalDirectory}.`,
     );

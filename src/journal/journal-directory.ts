@@ -90,11 +90,23 @@ export async function readSegmentOpened(segment: {
   readonly coreId: string;
   readonly number: number;
 }): Promise<SegmentOpened | undefined> {
+  return (await readFirstEntry(segment))?.payload;
+}
+
+/** Wall clock when a segment was begun, milliseconds since 1970; undefined like `readSegmentOpened`. */
+export async function segmentBeganAtMs(
+  segment: Parameters<typeof readSegmentOpened>[0],
+): Promise<number | undefined> {
+  const first = await readFirstEntry(segment);
+  return first && first.payload.processStartedAtMs + first.atUs / 1000;
+}
+
+async function readFirstEntry(segment: Parameters<typeof readSegmentOpened>[0]) {
   const bytes = await readSegmentFrom(segment.path, 0, 16 * 1024);
   if (bytes === undefined) return undefined;
   const reader = createFrameReader({ coreId: segment.coreId, segmentNumber: segment.number });
   const first = reader.feed(bytes)[0]?.entry;
-  return first?.kind === 'segment-opened' ? first.payload : undefined;
+  return first?.kind === 'segment-opened' ? first : undefined;
 }
 
 /**

@@ -17,4 +17,5 @@ export {
   readSegmentFrom,
   readSegmentOpened,
   removeJournalDirectory,
+  segmentBeganAtMs,
 } from './journal-directory.ts';

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RecorderStatus } from '#exchange';
-import type { ExchangeToStore, JournalPosition, StoreBatch } from '#store';
+import type { ExchangeId, RecorderStatus } from '#exchange';
+import { segmentBeganAtMs } from '#journal/read';
+import type { Deletions, ExchangeToStore, JournalPosition, StoreBatch } from '#store';
 import { createBodyMemory } from './body-memory.ts';
 import { createElementHashes } from './element-hashes.ts';
 import { openExchanges } from './open-exchanges.ts';
@@ -12,6 +13,8 @@ import type { Tail } from './tail.ts';
 export interface RecorderOptions {
   readonly createTail: (positions: ReadonlyMap<string, JournalPosition>) => Tail;
   readonly keeper: StoreKeeper;
+  /** What the user deleted is not stored again when the journal is read again; absent = nothing was deleted. */
+  readonly deletions?: Pick<Deletions, 'read' | 'isEmpty' | 'forgetBefore'>;
   readonly replayAgeMsMax: number;
   readonly replayBytesMax: number;
   readonly log: RecorderLog;
@@ -48,6 +51,8 @@ const openEveryMs = 250;
 /** An idle store is touched so often, so that a deleted file is noticed at once. */
 const heartbeatMs = 1_000;
 const journalTroubleMs = 1_000;
+/** Clocks are set: a deletion is remembered a little longer than it should be needed. */
+const clockSlackMs = 60_000;
 const rememberedBytesMax = 64 * 1024 * 1024;
 const freeBodyBytesMax = 16 * 1024 * 1024;
 
@@ -60,6 +65,7 @@ export class Recorder {
     forget: (body) => this.#memory.retire(body),
   });
   #tail: Tail | undefined;
+  #deleted: ReadonlySet<ExchangeId> = new Set();
   #batch: PreparedExchange[] = [];
   #batchBytes = 0;
   #batchSinceMs = 0;
@@ -81,7 +87,7 @@ export class Recorder {
 
   /** Records until drained; rejects when the signal aborts. */
   async run(): Promise<void> {
-    this.#begin(await this.#options.keeper.positions());
+    await this.#begin(await this.#options.keeper.positions());
     let hasListedForDrain = false;
     for (;;) {
       const isMoving = await this.#stepSafely();
@@ -117,11 +123,16 @@ export class Recorder {
     };
   }
 
-  #begin(positions: ReadonlyMap<string, JournalPosition>): void {
+  async #begin(positions: ReadonlyMap<string, JournalPosition>): Promise<void> {
     this.#past = this.#frameCounts();
     this.#batch = [];
     this.#batchBytes = 0;
     this.#committed = new Map(positions);
+    try {
+      this.#deleted = (await this.#options.deletions?.read()) ?? new Set();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'cannot read what was deleted; it may be stored again');
+    }
     this.#tail = this.#options.createTail(positions);
   }
 
@@ -137,7 +148,7 @@ export class Recorder {
         'cannot follow the journal; will begin again where the store is',
       );
       await delay(journalTroubleMs, undefined, { signal: this.#options.signal });
-      this.#begin(this.#committed);
+      await this.#begin(this.#committed);
       return false;
     }
   }
@@ -145,6 +156,10 @@ export class Recorder {
   async #step(tail: Tail): Promise<boolean> {
     const step = await tail.next();
     for (const assembled of step.finished) {
+      if (this.#deleted.has(assembled.id)) {
+        tail.journal(assembled.coreId)?.settled(assembled);
+        continue;
+      }
       await this.#add(tail, assembled);
       if (this.#isBatchFull()) await this.#commit(tail);
       if (this.#tail !== tail) return true;
@@ -210,7 +225,7 @@ export class Recorder {
     this.#committedAtMs = performance.now();
     if (committed === 'replaced') {
       this.#options.log.warn({}, 'the store is a new one: the journals are read again from the beginning');
-      this.#begin(await this.#options.keeper.positions());
+      await this.#begin(await this.#options.keeper.positions());
       return;
     }
     this.#lastCommitAtMs = Date.now();
@@ -274,11 +289,24 @@ export class Recorder {
         this.#committed.delete(coreId);
         await keeper.forgetJournal(coreId);
       }
+      await this.#forgetDeletions(tail);
       if (retired.deletedSegments > 0) log.info(retired, 'deleted journal segments that are stored');
     } catch (error) {
       this.#options.signal.throwIfAborted();
       log.warn({ err: error }, 'cannot delete stored journal segments; will try again');
     }
+  }
+
+  /** Deletions from before the oldest segment began: the journal holds nothing of them any more. */
+  async #forgetDeletions(tail: Tail): Promise<void> {
+    const { deletions } = this.#options;
+    if (deletions === undefined || (await deletions.isEmpty())) return;
+    let oldestMs = Date.now();
+    for (const { directory } of tail.journals()) {
+      const [oldest] = directory.segments;
+      if (oldest !== undefined) oldestMs = Math.min(oldestMs, (await segmentBeganAtMs(oldest)) ?? 0);
+    }
+    await deletions.forgetBefore(oldestMs - clockSlackMs);
   }
 
   /** Age of what waits longest: the batch holds the oldest, because nothing is read while it waits. */

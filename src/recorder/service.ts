@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RecorderConfig } from '#config';
 import type { RecorderStatus } from '#exchange';
 import { acquireProcessLock, type ProcessLock } from '#generation';
-import { openStore, setAside } from '#store';
+import { openDeletions, openStore, setAside } from '#store';
 import { createDamageReports } from './damage-report.ts';
 import { Recorder, type RecorderLog } from './recorder.ts';
 import { createStatusFile } from './status.ts';
@@ -65,6 +65,7 @@ export async function runRecorder(config: RecorderConfig, options: ServiceOption
     createTail: (positions) =>
       createTail({ directory: config.journalDirectory, positions, nowMs: () => performance.now() }),
     keeper,
+    deletions: openDeletions(config.dataDir),
     replayAgeMsMax: config.replayAgeMsMax,
     replayBytesMax: config.replayBytesMax,
     log,

@@ -87,7 +87,7 @@ export function countQuery(
     .compile();
 }
 
-/** Sequences of exchanges that pass, oldest stored first, for deleting. */
+/** Sequences and ids of exchanges that pass, for deleting. */
 export function sequencesQuery(
   queries: Kysely<Tables>,
   filter: ExchangeFilter,
@@ -96,7 +96,7 @@ export function sequencesQuery(
 ) {
   return queries
     .selectFrom('exchanges')
-    .select('sequence')
+    .select(['sequence', 'id'])
     .where((builder) => conditionsOf(builder, filter))
     .$if(models !== undefined, (chosen) => chosen.where('asked_model', 'in', models!))
     .limit(limit)

@@ -4,6 +4,8 @@
  * engine is a folder (`sqlite/`, later `postgres/`) with the same file names. Outside those folders nothing names
  * an engine. The store does not know formats: it keeps what `recorder` hands it.
  */
+export type { DeletionNote, Deletions } from './deletions.ts';
+export { openDeletions } from './deletions.ts';
 export type { OpenStoreOptions } from './open-store.ts';
 export { openStore, setAside } from './open-store.ts';
 export type {

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ExchangeId, exchangeIdToBytes, type OpenExchange, type Side } from '#exchange';
+import {
+  type ExchangeId,
+  exchangeIdFromBytes,
+  exchangeIdToBytes,
+  type OpenExchange,
+  type Side,
+} from '#exchange';
 import { decodeArrivals } from './arrival-times.ts';
 import { askedModelsContaining } from './asked-models.ts';
 import { readBody } from './body-reader.ts';
@@ -152,13 +158,20 @@ export class SqlStore implements Store {
     return orCorrupt('a list of arrival times', () => decodeArrivals(unpack(row.times, arrivalBytesMax)));
   }
 
-  async delete(filter: ExchangeFilter): Promise<{ readonly exchanges: number }> {
+  async delete(
+    filter: ExchangeFilter,
+    note?: (ids: readonly ExchangeId[]) => Promise<void>,
+  ): Promise<{ readonly exchanges: number }> {
     let exchanges = 0;
     const models = await this.#models(filter);
     const query = sequencesQuery(this.#engine.queries, filter, models, deletedPerTransaction);
     for (;;) {
-      const rows = await this.#engine.all<{ sequence: number }>(query.sql, values(query.parameters));
+      const rows = await this.#engine.all<{ sequence: number; id: Uint8Array }>(
+        query.sql,
+        values(query.parameters),
+      );
       if (rows.length === 0) break;
+      await note?.(rows.map((row) => exchangeIdFromBytes(row.id)));
       const sequences = rows.map((row) => row.sequence);
       exchanges += await this.#patiently(() => deleteExchanges(this.#engine, sequences));
     }

@@ -42,8 +42,14 @@ export interface Store {
   /** When the bytes of a response arrived; undefined when unknown. */
   arrivals(id: ExchangeId): Promise<readonly Arrival[] | undefined>;
 
-  /** Deletes exchanges and their bodies, then pieces that no body needs. In bounded slices. */
-  delete(filter: ExchangeFilter): Promise<{ readonly exchanges: number }>;
+  /**
+   * Deletes exchanges and their bodies, then pieces that no body needs. In bounded slices.
+   * @param note is told the ids of each slice before it goes
+   */
+  delete(
+    filter: ExchangeFilter,
+    note?: (ids: readonly ExchangeId[]) => Promise<void>,
+  ): Promise<{ readonly exchanges: number }>;
 
   /** Recomputes every hash; yields problems and, at the end, totals. */
   verify(): AsyncIterable<VerifyProgress>;

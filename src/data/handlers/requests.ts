@@ -1,4 +1,5 @@
 import type { RouteKey } from '#api';
+import type { DeletionNote } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import { findExchange } from '../find-exchange.ts';
 import type { HandlerInput, Handlers } from '../handler.ts';
@@ -10,7 +11,11 @@ import { requestListHandlers } from './request-lists.ts';
 
 type RequestRoute = Extract<RouteKey, `requests.${string}`>;
 
-export function requestHandlers(access: StoreAccess): Handlers<RequestRoute> {
+/** @param noteDeletion begins the note of one deletion; see `openDeletions` */
+export function requestHandlers(
+  access: StoreAccess,
+  noteDeletion: () => DeletionNote,
+): Handlers<RequestRoute> {
   return {
     ...requestListHandlers(access),
     'requests.body': requestBodyHandler(access),
@@ -32,7 +37,9 @@ export function requestHandlers(access: StoreAccess): Handlers<RequestRoute> {
     },
     'requests.clear': async (input) => {
       refuseUnintended(input);
-      const { exchanges } = await access.use((store) => store.delete(present({ toMs: input.query.before })));
+      const note = noteDeletion();
+      const filter = present({ toMs: input.query.before });
+      const { exchanges } = await access.use((store) => store.delete(filter, (ids) => note.add(ids)));
       return { body: { deleted: exchanges, message: 'Request history cleared' } };
     },
   };
