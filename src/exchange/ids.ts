@@ -8,13 +8,16 @@ export type ExchangeId = string & { readonly __brand: 'ExchangeId' };
  */
 export function newExchangeId(nowMs: number, random: Uint8Array): ExchangeId {
   if (random.length < 10) throw new RangeError(`an exchange id needs 10 random bytes, got ${random.length}`);
-  const bytes = Buffer.alloc(16);
+  const bytes = scratch;
   bytes.writeUIntBE(Math.max(0, Math.trunc(nowMs)) % 2 ** 48, 0, 6);
   bytes.set(random.subarray(0, 10), 6);
   bytes[6] = (bytes[6]! & 0x0f) | 0x70;
   bytes[8] = (bytes[8]! & 0x3f) | 0x80;
   return bytes.toString('hex') as ExchangeId;
 }
+
+/** A buffer of its own for each id would cost more than everything else about it. */
+const scratch = Buffer.alloc(16);
 
 export function isExchangeId(text: string): text is ExchangeId {
   return /^[0-9a-f]{32}$/.test(text);

@@ -203,7 +203,7 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner {
     this.#sink.put(settle === undefined ? frame : { ...frame, settle });
   }
 
-  #frame(kind: JournalKind, payload: Uint8Array, sequence: number): FrameToEncode {
+  #frame(kind: JournalKind, payload: string, sequence: number): FrameToEncode {
     return { kind, exchangeId: this.idBytes, sequence, atUs: this.#sink.nowUs(), payload, owner: this };
   }
 

@@ -72,8 +72,23 @@ export function writeHead(target: Buffer, at: number, head: FrameHead): number {
   target.set(head.exchangeId, at + 16);
   target.writeUInt32LE(head.sequence, at + 32);
   target.writeDoubleLE(head.atUs, at + 36);
-  return crc32(target.subarray(at + coveredFrom, at + headerBytes));
+  return coveredCrc(target, at);
 }
+
+/** CRC-32 of the covered part of a header: for 34 bytes this loop takes a quarter of a call into zlib. */
+function coveredCrc(header: Buffer, at: number): number {
+  let crc = -1;
+  for (let i = at + coveredFrom; i < at + headerBytes; i += 1) {
+    crc = (crc >>> 8) ^ crcOfByte[(crc ^ header[i]!) & 0xff]!;
+  }
+  return ~crc >>> 0;
+}
+
+const crcOfByte = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit += 1) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
 
 /**
  * Binds a header to the offset at which it is about to be written; may be repeated for another place.
@@ -125,7 +140,7 @@ export function checkHead(
   if (source.readUInt32LE(at) !== magicNumber) return falseHead;
   const payloadBytes = source.readUInt32LE(at + 12);
   if (payloadBytes > payloadBytesMax) return falseHead;
-  const headCrc = crc32(source.subarray(at + coveredFrom, at + headerBytes));
+  const headCrc = coveredCrc(source, at);
   const expected = fold(headCrc) ^ fold(placeMask(place.salt, place.offset));
   if (source.readUInt16LE(at + 8) !== expected) return falseHead;
   return {

@@ -200,7 +200,7 @@ class Journal implements JournalWriter, FrameSink {
 
   put(frame: FrameToEncode): void {
     if (this.#isClosed || this.#pendingBytes > this.#config.pendingBytesMax + headsPendingBytesMax) {
-      this.countDropped('write-failed', frame.payload.length, false);
+      this.countDropped('write-failed', Buffer.byteLength(frame.payload), false);
       frame.settle?.();
       return;
     }

@@ -43,7 +43,8 @@ export interface FrameToEncode {
   readonly exchangeId: Uint8Array;
   readonly sequence: number;
   readonly atUs: number;
-  readonly payload: Uint8Array;
+  /** Text is written as UTF-8. */
+  readonly payload: Uint8Array | string;
   /** CRC-32 of the payload when it is known already. */
   readonly payloadCrc?: number | undefined;
   readonly owner?: FrameOwner | undefined;
@@ -54,6 +55,8 @@ export interface FrameToEncode {
 /** Up to here a copy costs less than one more piece in the gathered write. */
 const copiedBytesMax = 1024;
 const slabBytes = 64 * 1024;
+/** Longer texts become a buffer of their own first. */
+const slabTextMax = 4096;
 
 /** Encodes frames into shared memory, so that a small frame costs no allocation of its own. */
 export class FrameEncoder {
@@ -61,32 +64,59 @@ export class FrameEncoder {
   #used = 0;
 
   encode(frame: FrameToEncode): PendingFrame {
-    const { payload } = frame;
+    if (typeof frame.payload !== 'string') return this.#encodeBytes(frame, frame.payload);
+    if (frame.payload.length > slabTextMax) return this.#encodeBytes(frame, Buffer.from(frame.payload));
+    return this.#encodeText(frame, frame.payload);
+  }
+
+  /** Heads: the text goes straight into the slab. */
+  #encodeText(frame: FrameToEncode, text: string): PendingFrame {
+    const at = this.#reserve(headerBytes + text.length * utf8BytesPerUnitMax);
+    const from = at + headerBytes;
+    const written = this.#slab.write(text, from);
+    this.#used = from + written;
+    const headCrc = this.#writeHead(at, frame, written);
+    const crc = crc32(this.#slab.subarray(from, from + written), headCrc);
+    return this.#pending(frame, { at, payload: undefined, payloadBytes: written, headCrc, crc });
+  }
+
+  #encodeBytes(frame: FrameToEncode, payload: Uint8Array): PendingFrame {
     const isCopied = payload.length <= copiedBytesMax;
-    const needed = headerBytes + (isCopied ? payload.length : 0);
-    const at = this.#reserve(needed);
-    const slab = this.#slab;
-    const head = {
+    const at = this.#reserve(headerBytes + (isCopied ? payload.length : 0));
+    if (isCopied) this.#slab.set(payload, at + headerBytes);
+    const headCrc = this.#writeHead(at, frame, payload.length);
+    const crc =
+      frame.payloadCrc === undefined
+        ? crc32(payload, headCrc)
+        : combineCrc32(headCrc, frame.payloadCrc, payload.length);
+    const own = isCopied ? undefined : payload;
+    return this.#pending(frame, { at, payload: own, payloadBytes: payload.length, headCrc, crc });
+  }
+
+  #writeHead(at: number, frame: FrameToEncode, payloadBytes: number): number {
+    return writeHead(this.#slab, at, {
       kind: journalKinds[frame.kind],
       flags: frame.flags ?? 0,
-      payloadBytes: payload.length,
+      payloadBytes,
       exchangeId: frame.exchangeId,
       sequence: frame.sequence,
       atUs: frame.atUs,
-    };
-    const headCrc = writeHead(slab, at, head);
-    if (isCopied) slab.set(payload, at + headerBytes);
+    });
+  }
+
+  #pending(
+    frame: FrameToEncode,
+    placed: Pick<PendingFrame, 'at' | 'payload' | 'headCrc' | 'crc'> & { readonly payloadBytes: number },
+  ): PendingFrame {
+    const bytes = headerBytes + placed.payloadBytes;
     return {
-      slab,
-      at,
-      slabBytes: needed,
-      payload: isCopied ? undefined : payload,
-      headCrc,
-      crc:
-        frame.payloadCrc === undefined
-          ? crc32(payload, headCrc)
-          : combineCrc32(headCrc, frame.payloadCrc, payload.length),
-      bytes: headerBytes + payload.length,
+      slab: this.#slab,
+      at: placed.at,
+      slabBytes: placed.payload === undefined ? bytes : headerBytes,
+      payload: placed.payload,
+      headCrc: placed.headCrc,
+      crc: placed.crc,
+      bytes,
       owner: frame.owner,
       side: frame.side,
       sequence: frame.sequence,
@@ -133,12 +163,16 @@ export function gatherFrames(frames: readonly PendingFrame[], salt: number, offs
 }
 
 /** JSON of a head in at most one frame. Absurdly long values are cut rather than lost as a whole. */
-export function encodeHeadPayload(value: object): Buffer {
-  const payload = Buffer.from(JSON.stringify(value));
-  if (payload.length <= payloadBytesMax) return payload;
+export function encodeHeadPayload(value: object): string {
+  const text = JSON.stringify(value);
+  if (text.length * utf8BytesPerUnitMax <= payloadBytesMax || Buffer.byteLength(text) <= payloadBytesMax)
+    return text;
   const cut = Object.entries(value).map(([name, field]) => [name, cutValue(field)]);
-  return Buffer.from(JSON.stringify({ ...Object.fromEntries(cut), isCut: true }));
+  return JSON.stringify({ ...Object.fromEntries(cut), isCut: true });
 }
+
+/** One unit of a JavaScript string becomes at most three bytes. */
+const utf8BytesPerUnitMax = 3;
 
 function cutValue(value: unknown): unknown {
   if (typeof value === 'string') return value.slice(0, 8192);
