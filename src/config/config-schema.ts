@@ -29,7 +29,8 @@ const limitsSchema = z.strictObject({
   }),
   piped_requests: setting(wholeNumber(1, 1000), {
     default: 16,
-    meaning: 'Requests that the front pipes to proxy-data at the same time.',
+    meaning:
+      'Requests that the front pipes to proxy-data at the same time; open event streams are counted apart, up to 64.',
   }),
 });
 
@@ -140,7 +141,7 @@ const journalSchema = z.strictObject({
     meaning: 'Reserve file that is given up when the disk is full.',
   }),
   body_bytes: setting(byteSize, {
-    default: '256MiB',
+    default: '64MiB',
     meaning: 'Recorded part of one body; the rest is forwarded but not recorded.',
   }),
 });
