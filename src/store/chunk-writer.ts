@@ -31,8 +31,11 @@ export class ChunkWriter {
     this.#ids = new RecentMap(options.rememberedChunks);
   }
 
-  /** Forgets what a failed transaction stored and what another process deleted: the counter tells under the lock. */
-  async begin(session: SqlSession): Promise<void> {
+  /**
+   * Forgets what a failed transaction stored and what another process deleted: the counter tells under the lock.
+   * @returns true when something was deleted
+   */
+  async begin(session: SqlSession): Promise<boolean> {
     this.#freshIds = new Map();
     this.#freshSuccessors = new Map();
     const [row] = await session.all<{ value: number }>(
@@ -40,10 +43,11 @@ export class ChunkWriter {
       [],
     );
     const sweeps = row?.value ?? 0;
-    if (sweeps === this.#sweeps) return;
+    if (sweeps === this.#sweeps) return false;
     this.#ids.clear();
     this.#successors.clear();
     this.#sweeps = sweeps;
+    return true;
   }
 
   committed(): void {

@@ -14,6 +14,7 @@ import type {
   SlicedBody,
   StoreBatch,
 } from './store.ts';
+import { ToolLists } from './tool-lists.ts';
 
 /** Literals beyond this are stored as chunks, so that a body can be read without having all of it in memory. */
 const literalBytesMax = 64 * 1024;
@@ -25,6 +26,7 @@ const repeatedLiteralBytes = { from: 64, to: 4_096 } as const;
 export class Committer {
   readonly #engine: SqlEngine;
   readonly #chunks: ChunkWriter;
+  readonly #tools = new ToolLists();
   #storedOpen: string | undefined;
   #previous: Promise<unknown> = Promise.resolve();
 
@@ -43,13 +45,14 @@ export class Committer {
   async #commitNext(batch: StoreBatch): Promise<CommitResult> {
     const open = batch.open && JSON.stringify(batch.open);
     const result = await this.#engine.write(async (session) => {
-      await this.#chunks.begin(session);
+      this.#tools.begin(await this.#chunks.begin(session));
       const stored = await this.#storeExchanges(session, batch.exchanges);
       for (const position of batch.positions) await advancePosition(session, position);
       if (batch.open && open !== this.#storedOpen) await replaceOpenExchanges(session, batch.open);
       return { stored, known: batch.exchanges.length - stored };
     });
     this.#chunks.committed();
+    this.#tools.committed();
     if (open !== undefined) this.#storedOpen = open;
     this.#engine.tidy();
     return result;
@@ -59,7 +62,8 @@ export class Committer {
     let stored = 0;
     let lastSequence = 0;
     for (const item of exchanges) {
-      const sequence = await insertExchange(session, exchangeToRow(item.exchange));
+      const tools = await this.#tools.idOf(session, item.exchange.toolsDeclared);
+      const sequence = await insertExchange(session, exchangeToRow(item.exchange, tools));
       if (sequence === undefined) continue;
       await this.#storeBody(session, bodyKey(sequence, 'request'), item.request);
       await this.#storeBody(session, bodyKey(sequence, 'response'), item.response);

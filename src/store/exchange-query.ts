@@ -68,6 +68,13 @@ export function listQuery(queries: Kysely<Tables>, query: ListQuery) {
   return queries
     .selectFrom('exchanges')
     .selectAll()
+    .select((builder) =>
+      builder
+        .selectFrom('tool_lists')
+        .select('names')
+        .whereRef('tool_lists.id', '=', 'exchanges.tools_declared')
+        .as('tool_names'),
+    )
     .where('sequence', 'in', base)
     .orderBy('received_at_ms', 'desc')
     .orderBy('id', 'desc')

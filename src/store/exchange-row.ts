@@ -5,10 +5,18 @@ import type { ExchangeRow } from './tables.ts';
 
 /** A row before the engine gave it its place. */
 export type NewExchangeRow = Omit<ExchangeRow, 'sequence'>;
-/** A row as it is read. */
-export type StoredExchangeRow = NewExchangeRow & { readonly sequence: number };
+/** A row as it is read, with `storedColumns`. */
+export type StoredExchangeRow = NewExchangeRow & {
+  readonly sequence: number;
+  /** JSON of the list that `tools_declared` means. */
+  readonly tool_names: string | null;
+};
 
-export function exchangeToRow(exchange: Exchange): NewExchangeRow {
+export const storedColumns =
+  '*, (SELECT names FROM tool_lists WHERE tool_lists.id = exchanges.tools_declared) AS tool_names';
+
+/** @param toolsDeclared number of the list of tools */
+export function exchangeToRow(exchange: Exchange, toolsDeclared: number | null): NewExchangeRow {
   const id = exchangeIdToBytes(exchange.id);
   const row: Record<string, string | number | Uint8Array | null> = {
     id,
@@ -18,6 +26,8 @@ export function exchangeToRow(exchange: Exchange): NewExchangeRow {
     response_unaltered: Number(exchange.responseUnaltered),
     request_sha256: Buffer.from(exchange.requestSha256, 'hex'),
     response_sha256: Buffer.from(exchange.responseSha256, 'hex'),
+    tools_declared: toolsDeclared,
+    tools_called: exchange.toolsCalled.length === 0 ? null : JSON.stringify(exchange.toolsCalled),
     details: packDetails(exchange),
   };
   for (const [field, column] of entries(plainColumns)) row[column] = plainValue(exchange[field]);
@@ -26,10 +36,32 @@ export function exchangeToRow(exchange: Exchange): NewExchangeRow {
   return row as unknown as NewExchangeRow;
 }
 
-/** @throws RangeError when the row is damaged */
+/** Everything at once. @throws RangeError when the row is damaged */
 export function exchangeFromRow(row: StoredExchangeRow): StoredExchange {
+  return Object.assign(plainFacts(row), unpackDetails(row.details));
+}
+
+/**
+ * For lists, which show none of the details: they are unpacked when one of them is read, and that throws a RangeError
+ * when they are damaged.
+ * @throws RangeError when the rest of the row is damaged
+ */
+export function listedExchangeFromRow(row: StoredExchangeRow): StoredExchange {
+  let unpacked: Details | undefined;
+  const details = (): Details => {
+    unpacked ??= unpackDetails(row.details);
+    return unpacked;
+  };
+  const exchange = plainFacts(row);
+  for (const field of detailFields) {
+    Object.defineProperty(exchange, field, { get: () => details()[field], enumerable: true });
+  }
+  return exchange;
+}
+
+/** The row without its details. */
+function plainFacts(row: StoredExchangeRow): StoredExchange {
   const exchange: Record<string, unknown> = {
-    ...unpackDetails(row.details),
     sequence: row.sequence,
     id: exchangeIdFromBytes(row.id),
     isStreaming: row.is_streaming === 1,
@@ -37,6 +69,8 @@ export function exchangeFromRow(row: StoredExchangeRow): StoredExchange {
     responseUnaltered: row.response_unaltered === 1,
     requestSha256: Buffer.from(row.request_sha256).toString('hex'),
     responseSha256: Buffer.from(row.response_sha256).toString('hex'),
+    toolsDeclared: namesOf(row.tool_names),
+    toolsCalled: namesOf(row.tools_called),
   };
   for (const [field, column] of entries(plainColumns)) {
     if (row[column] !== null) exchange[field] = row[column];
@@ -45,8 +79,18 @@ export function exchangeFromRow(row: StoredExchangeRow): StoredExchange {
   for (const [field, column] of entries(usageColumns)) {
     if (row[column] !== null) usage[field] = row[column];
   }
+  exchange.usage = usage;
   // The row was written by `exchangeToRow`, so each field has the type it had there.
-  return { ...exchange, usage } as unknown as StoredExchange;
+  return exchange as unknown as StoredExchange;
+}
+
+function namesOf(json: string | null): string[] {
+  if (json === null) return [];
+  try {
+    return JSON.parse(json) as string[];
+  } catch (error) {
+    throw new RangeError('a list of tools is not JSON', { cause: error });
+  }
 }
 
 /** Last `digits` hex digits of an id, at most 12, read backwards, as the upper digits of a 48 bit number. */
@@ -71,6 +115,7 @@ const plainColumns = {
   parentAgentId: 'parent_agent_id',
   agentName: 'agent_name',
   requestClass: 'request_class',
+  clientVersion: 'client_version',
   status: 'status',
   outcome: 'outcome',
   stopReason: 'stop_reason',
@@ -102,7 +147,7 @@ const usageColumns = {
   serviceTier: 'service_tier',
 } as const satisfies Record<keyof Usage, keyof ExchangeRow>;
 
-/** What no list filters by, in one packed piece: it is the same from exchange to exchange in most of its bytes. */
+/** What no list shows, in one packed piece: it is the same from exchange to exchange in most of its bytes. */
 type Details = Pick<Exchange, (typeof detailFields)[number]>;
 
 const detailFields = [
@@ -111,11 +156,8 @@ const detailFields = [
   'responseTrailers',
   'attempts',
   'dropped',
-  'toolsDeclared',
-  'toolsCalled',
   'coreId',
   'coreVersion',
-  'clientVersion',
   'clientRequestId',
   'promptId',
   'routeReason',
@@ -140,7 +182,13 @@ function unpackDetails(packed: Uint8Array): Details {
   }
 }
 
-type StoredElsewhere = 'id' | 'usage' | 'isStreaming' | `${'request' | 'response'}${'Sha256' | 'Unaltered'}`;
+type StoredElsewhere =
+  | 'id'
+  | 'usage'
+  | 'isStreaming'
+  | 'toolsDeclared'
+  | 'toolsCalled'
+  | `${'request' | 'response'}${'Sha256' | 'Unaltered'}`;
 type Forgotten = Exclude<keyof Exchange, keyof typeof plainColumns | keyof Details | StoredElsewhere>;
 // A new field of `Exchange` that has no place here is an error of compilation, not a loss.
 true satisfies [Forgotten] extends [never] ? true : Forgotten;

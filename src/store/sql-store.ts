@@ -11,7 +11,12 @@ import { askedModelsContaining } from './asked-models.ts';
 import { readBody } from './body-reader.ts';
 import { Committer } from './committer.ts';
 import { countQuery, type ListQuery, listQuery, sequencesQuery } from './exchange-query.ts';
-import { exchangeFromRow, type StoredExchangeRow } from './exchange-row.ts';
+import {
+  exchangeFromRow,
+  listedExchangeFromRow,
+  type StoredExchangeRow,
+  storedColumns,
+} from './exchange-row.ts';
 import { findIds } from './find-ids.ts';
 import { unpack } from './packing.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -80,7 +85,9 @@ export class SqlStore implements Store {
   }
 
   async exchange(id: ExchangeId): Promise<StoredExchange | undefined> {
-    const [row] = await this.#rows('SELECT * FROM exchanges WHERE id = ?', [exchangeIdToBytes(id)]);
+    const [row] = await this.#rows(exchangeFromRow, `SELECT ${storedColumns} FROM exchanges WHERE id = ?`, [
+      exchangeIdToBytes(id),
+    ]);
     return row;
   }
 
@@ -119,10 +126,11 @@ export class SqlStore implements Store {
   }
 
   storedAfter(sequence: number, limit: number): Promise<StoredExchange[]> {
-    return this.#rows('SELECT * FROM exchanges WHERE sequence > ? ORDER BY sequence LIMIT ?', [
-      sequence,
-      wholeNumber(limit),
-    ]);
+    return this.#rows(
+      listedExchangeFromRow,
+      `SELECT ${storedColumns} FROM exchanges WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+      [sequence, wholeNumber(limit)],
+    );
   }
 
   lastSequence(): Promise<number> {
@@ -223,12 +231,16 @@ export class SqlStore implements Store {
 
   async #list(query: ListQuery): Promise<StoredExchange[]> {
     const compiled = listQuery(this.#engine.queries, query);
-    return this.#rows(compiled.sql, values(compiled.parameters));
+    return this.#rows(listedExchangeFromRow, compiled.sql, values(compiled.parameters));
   }
 
-  async #rows(statement: string, parameters: Parameters<SqlEngine['all']>[1]): Promise<StoredExchange[]> {
+  async #rows(
+    read: (row: StoredExchangeRow) => StoredExchange,
+    statement: string,
+    parameters: Parameters<SqlEngine['all']>[1],
+  ): Promise<StoredExchange[]> {
     const rows = await this.#engine.all<StoredExchangeRow>(statement, parameters);
-    return rows.map((row) => orCorrupt(`exchange ${row.sequence}`, () => exchangeFromRow(row)));
+    return rows.map((row) => orCorrupt(`exchange ${row.sequence}`, () => read(row)));
   }
 
   /** Deleting may wait; it does so without blocking, and between its slices others get the lock. */

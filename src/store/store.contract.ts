@@ -432,6 +432,21 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       expect(await bodyOf(item.exchange.id)).toEqual(bytesOf([piece]));
     });
 
+    it('leaves a writer able to store a list of tools again that another process deleted', async () => {
+      const facts = { toolsDeclared: ['Read', 'Write'], toolsCalled: ['Read'] };
+      await commit(exchangeToStore(1, { facts }), exchangeToStore(2, { facts: { toolsDeclared: ['Read'] } }));
+      const other = await place.open('reader');
+      await other.delete({});
+      const items = [exchangeToStore(3, { facts }), exchangeToStore(4), exchangeToStore(5, { facts })];
+      await commit(...items);
+      const { exchanges } = await store.list({}, { offset: 0, limit: 0 });
+      for (const { exchange } of items) {
+        const { toolsDeclared, toolsCalled } = exchange;
+        expect(exchanges.find(({ id }) => id === exchange.id)).toMatchObject({ toolsDeclared, toolsCalled });
+        expect(await store.exchange(exchange.id)).toMatchObject({ toolsDeclared, toolsCalled });
+      }
+    });
+
     it('never takes a piece that a commit in the middle of the deletion refers to', async () => {
       const pieces = Array.from({ length: 900 }, (_, n) => chunk(`piece number ${n} of many`));
       const items = Array.from({ length: 300 }, (_, n) =>

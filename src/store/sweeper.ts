@@ -45,7 +45,7 @@ export async function sweepChunks(
       'SELECT id FROM chunks WHERE id < ? ORDER BY id DESC LIMIT ?',
       [cursor, chunksPerRead],
     );
-    if (rows.length === 0) return;
+    if (rows.length === 0) break;
     const ids = rows.map((row) => row.id).filter((id) => !mentions.has(id));
     for (let start = 0; start < ids.length; start += chunksPerDelete) {
       const slice = ids.slice(start, start + chunksPerDelete);
@@ -54,6 +54,20 @@ export async function sweepChunks(
     cursor = rows.at(-1)!.id;
     await nextTurn();
   }
+  await patiently(() => engine.write(deleteUnusedToolLists));
+}
+
+async function deleteUnusedToolLists(session: SqlSession): Promise<void> {
+  const deleted = await session.run(
+    'DELETE FROM tool_lists WHERE NOT EXISTS (SELECT 1 FROM exchanges WHERE tools_declared = tool_lists.id)',
+    [],
+  );
+  if (deleted > 0) await countSweep(session);
+}
+
+/** Tells the recorder, in another process, that it cannot rely on what it stored before. */
+async function countSweep(session: SqlSession): Promise<void> {
+  await session.run(`UPDATE counters SET value = value + 1 WHERE name = 'chunk-sweeps'`, []);
 }
 
 async function deleteUnmentioned(
@@ -70,7 +84,7 @@ async function deleteUnmentioned(
       [id, id],
     );
   }
-  if (deleted > 0) await session.run(`UPDATE counters SET value = value + 1 WHERE name = 'chunk-sweeps'`, []);
+  if (deleted > 0) await countSweep(session);
 }
 
 async function afterLastChunk(session: SqlSession): Promise<number> {

@@ -12,6 +12,7 @@ export interface Tables {
   journal_positions: JournalPositionRow;
   open_exchanges: OpenExchangeRow;
   counters: CounterRow;
+  tool_lists: ToolListRow;
 }
 
 /** `exchange-row.ts` says which field of `Exchange` each column holds. */
@@ -66,7 +67,12 @@ export interface ExchangeRow {
   response_unaltered: number;
   request_bytes_missing: number;
   response_bytes_missing: number;
-  /** Packed JSON of what lists never filter by: headers, attempts, tools, sentences. */
+  client_version: string | null;
+  /** `tool_lists.id`; NULL for none. */
+  tools_declared: number | null;
+  /** JSON array of names; NULL for none. */
+  tools_called: string | null;
+  /** Packed JSON of what no list shows: headers, attempts, sentences. */
   details: Uint8Array;
 }
 
@@ -103,6 +109,13 @@ interface OpenExchangeRow {
   id: Uint8Array;
   /** JSON of `OpenExchange`. */
   facts: string;
+}
+
+/** The tools that a request offers are the same for a whole session, and their names are long. */
+interface ToolListRow {
+  id: Generated<number>;
+  /** JSON array. */
+  names: string;
 }
 
 /** `exchanges`: how many there are. `last-sequence`: of the exchange stored last. `chunk-sweeps`: how often chunks were deleted. */

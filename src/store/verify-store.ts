@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Side } from '#exchange';
 import { readBody, readChunk, type StoredChunk, storedChunkColumns } from './body-reader.ts';
-import { exchangeFromRow, type StoredExchangeRow } from './exchange-row.ts';
+import { exchangeFromRow, type StoredExchangeRow, storedColumns } from './exchange-row.ts';
 import type { SqlSession } from './sql-engine.ts';
 import { type StoredExchange, StoreError, type VerifyProgress } from './store.ts';
 
@@ -39,7 +39,7 @@ async function* verifyChunks(session: SqlSession, totals: Totals): AsyncGenerato
 async function* verifyExchanges(session: SqlSession, totals: Totals): AsyncGenerator<Damage> {
   for (let cursor = 0; ; ) {
     const [row] = await session.all<StoredExchangeRow>(
-      'SELECT * FROM exchanges WHERE sequence > ? ORDER BY sequence LIMIT 1',
+      `SELECT ${storedColumns} FROM exchanges WHERE sequence > ? ORDER BY sequence LIMIT 1`,
       [cursor],
     );
     if (row === undefined) return;

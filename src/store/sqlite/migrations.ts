@@ -143,6 +143,9 @@ CREATE TABLE exchanges (
   response_unaltered INTEGER NOT NULL,
   request_bytes_missing INTEGER NOT NULL,
   response_bytes_missing INTEGER NOT NULL,
+  client_version TEXT,
+  tools_declared INTEGER,
+  tools_called TEXT,
   details BLOB NOT NULL
 );
 -- Each index ends in the order of lists. Columns that are mostly empty are indexed where they are not.
@@ -156,6 +159,12 @@ CREATE INDEX exchanges_by_agent ON exchanges (agent_id, received_at_ms) WHERE ag
 CREATE INDEX exchanges_by_tag ON exchanges (tag, received_at_ms) WHERE tag IS NOT NULL;
 CREATE INDEX exchanges_not_complete ON exchanges (outcome, received_at_ms) WHERE outcome <> 'complete';
 CREATE INDEX exchanges_with_error_status ON exchanges (received_at_ms, id, status) WHERE status >= 400;
+
+CREATE INDEX exchanges_by_tools ON exchanges (tools_declared) WHERE tools_declared IS NOT NULL;
+CREATE TABLE tool_lists (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  names TEXT NOT NULL UNIQUE
+);
 
 -- AUTOINCREMENT: the number of a deleted chunk never means another one.
 CREATE TABLE chunks (
