@@ -26,6 +26,8 @@ export interface CoreContext {
   readonly providerHealth: ProviderHealth;
   readonly recorderStatus: RecorderStatusReader;
   readonly log: Log;
+  /** Ends each event stream that proxy-data sends through the front. */
+  readonly eventStreamEnds: Set<() => void>;
   /** A draining core answers with `Connection: close`. */
   isDraining: boolean;
 }

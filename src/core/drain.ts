@@ -1,29 +1,77 @@
 import type { Server } from 'node:http';
 import net from 'node:net';
+import type { DrainReason } from '#generation';
 import type { CoreContext } from './core-context.ts';
 import { cutExchange } from './fail.ts';
+import type { Connections } from './server.ts';
 
 const pollMs = 25;
 /** When nothing is open any more, a request that is already on its way still has this long to arrive. */
 const quietMs = 150;
+/** A generation that was replaced and still has a connection after a day is cut off. */
+const replacedMsMax = 24 * 60 * 60 * 1000;
+
+/** What shall leave. */
+export interface Draining {
+  readonly servers: readonly Server[];
+  readonly connections: Connections;
+  /** How long a stop waits for open exchanges; 0 = until they end. */
+  readonly drainMs: number;
+}
 
 /**
- * Lame duck: accepts no new connection, answers what still comes on open ones with `Connection: close`, resolves
- * when nothing is open or when the limit has passed; what is open then is cut.
- * @param drainMs 0 = no limit
+ * Lame duck: accepts no new connection and answers what still comes on open ones with `Connection: close`. A `stop`
+ * waits for exchanges, for as long as the configuration allows. A core that was `replaced` waits for connections
+ * too: an idle one was promised to stay open for a while, and a request may be on its way. What is open when the
+ * time is over is cut. The reason may become `stop` later.
  */
-export async function drain(core: CoreContext, servers: readonly Server[], drainMs: number): Promise<void> {
-  core.isDraining = true;
-  stopAccepting(servers);
-  const deadlineAtMs = drainMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + drainMs;
-  let quietSinceMs = performance.now();
-  while (performance.now() < deadlineAtMs) {
-    // Event streams are not waited for: they end when their listener goes.
-    if (core.running.size > 0 || core.metrics.piped > 0) quietSinceMs = performance.now();
-    else if (performance.now() - quietSinceMs >= quietMs) break;
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
+export class Drain {
+  readonly #core: CoreContext;
+  readonly #draining: Draining;
+  #reason: DrainReason | undefined;
+  #deadlineAtMs = Number.POSITIVE_INFINITY;
+  #ended: Promise<void> | undefined;
+
+  constructor(core: CoreContext, draining: Draining) {
+    this.#core = core;
+    this.#draining = draining;
   }
-  cutAll(core, servers);
+
+  /** Resolves when nothing is open any more. Asked again, it may be in more of a hurry. */
+  begin(reason: DrainReason): Promise<void> {
+    if (this.#reason !== 'stop' && this.#reason !== reason) {
+      this.#reason = reason;
+      this.#deadlineAtMs = performance.now() + this.#allowedMs(reason);
+    }
+    this.#ended ??= this.#run();
+    return this.#ended;
+  }
+
+  #allowedMs(reason: DrainReason): number {
+    if (reason === 'replaced') return replacedMsMax;
+    return this.#draining.drainMs === 0 ? Number.POSITIVE_INFINITY : this.#draining.drainMs;
+  }
+
+  async #run(): Promise<void> {
+    const { servers } = this.#draining;
+    this.#core.isDraining = true;
+    stopAccepting(servers);
+    // Event streams are not waited for: their listeners come back, and go on where they were.
+    for (const end of [...this.#core.eventStreamEnds]) end();
+    let quietSinceMs = performance.now();
+    while (performance.now() < this.#deadlineAtMs) {
+      if (this.#isBusy()) quietSinceMs = performance.now();
+      else if (performance.now() - quietSinceMs >= quietMs) break;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+    cutAll(this.#core, servers);
+  }
+
+  #isBusy(): boolean {
+    const { running, metrics } = this.#core;
+    if (running.size > 0 || metrics.piped > 0) return true;
+    return this.#reason === 'replaced' && this.#draining.connections.open > 0;
+  }
 }
 
 /** Ends everything at once: open exchanges are cut and say so in the journal. */

@@ -35,10 +35,17 @@ export function createPipe(
       if (isOver) return;
       isOver = true;
       core.metrics[lane] -= 1;
+      core.eventStreamEnds.delete(endEarly);
       request.socket.off('close', left);
       upstream.destroy();
     };
     const left = (): void => over();
+    const endEarly = (): void => {
+      // A stream that has not begun is ended when it has: its listener comes back only to one that was.
+      if (!response.headersSent) return;
+      over();
+      response.end();
+    };
     const headers = pipedHeadersFor(request.rawHeaders);
     if (asksToken) headers.push(askTokenField, '1');
     const upstream = http.request({
@@ -51,6 +58,7 @@ export function createPipe(
       setHost: false,
     });
     core.metrics[lane] += 1;
+    if (lane === 'eventStreams') core.eventStreamEnds.add(endEarly);
     request.socket.on('close', left);
     response.once('close', over);
     response.on('error', over);
@@ -63,7 +71,10 @@ export function createPipe(
     });
     const expectsContinue = headerValue(request.rawHeaders, 'expect') !== undefined;
     if (expectsContinue && request.httpVersion !== '1.0') response.writeContinue();
-    upstream.once('response', (answer) => relayPiped(core, request, response, answer));
+    upstream.once('response', (answer) => {
+      relayPiped(core, request, response, answer);
+      if (core.isDraining && lane === 'eventStreams') endEarly();
+    });
     request.on('data', (chunk: Buffer) => {
       if (!isOver && !upstream.write(chunk)) request.pause();
     });
@@ -87,11 +98,13 @@ function relayPiped(
   response.writeHead(answer.statusCode!, answer.statusMessage ?? '', headers);
   sendHead(response);
   answer.on('data', (chunk: Buffer) => {
-    if (!response.write(chunk)) answer.pause();
+    if (!response.writableEnded && !response.write(chunk)) answer.pause();
   });
   response.on('drain', () => answer.resume());
   answer.once('end', () => response.end());
-  answer.once('error', () => request.socket.destroy());
+  answer.once('error', () => {
+    if (!response.writableEnded) request.socket.destroy();
+  });
 }
 
 /** proxy-data is down, or has enough to do. */

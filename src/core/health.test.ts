@@ -21,6 +21,7 @@ function contextSince(startedAtMs: number, journal: object = { healthy: true }):
     providerHealth: new ProviderHealth(),
     running: new Set(),
     exchangesMax: 10,
+    eventStreamEnds: new Set(),
     isDraining: false,
   } as unknown as CoreContext;
 }

@@ -22,10 +22,10 @@ try {
   process.on('uncaughtException', core.noteUncaught);
   process.on('unhandledRejection', core.noteUncaught);
   const leave = (): void => process.exit(0);
-  onDrain(() => {
-    log.info('draining', { open: core.openExchanges() });
-    reportDraining(core.openExchanges());
-    core.drain().then(leave, leave);
+  onDrain((reason) => {
+    log.info('draining', { reason, open: core.openExchanges() });
+    tellWhatIsOpen(core.openExchanges);
+    core.drain(reason).then(leave, leave);
   });
   onStop(() => void core.stop().then(leave, leave));
   reportReady(core.addresses);
@@ -34,4 +34,17 @@ try {
   log.error('core cannot start', { error: String(error) });
   await reportFailed(error instanceof Error ? error.message : String(error));
   process.exit(1);
+}
+
+/** Tells the supervisor how many exchanges a drain waits for, now and whenever the number has changed. */
+function tellWhatIsOpen(openExchanges: () => number): void {
+  let told = openExchanges();
+  reportDraining(told);
+  const look = (): void => {
+    const open = openExchanges();
+    if (open === told) return;
+    told = open;
+    reportDraining(open);
+  };
+  setInterval(look, 250).unref();
 }

@@ -229,6 +229,31 @@ describe('a drain', () => {
     await idle.waitForEnd();
   });
 
+  it('leaves idle connections open when another generation serves, and answers what they still ask', async () => {
+    const provider = await fakeProvider();
+    const { core, url } = await startHere(configFor(provider.origin));
+    const idle = await openRaw(url);
+    await idle.ask(post);
+    const drained = core.drain('replaced');
+    const isOver = await Promise.race([drained.then(() => true), idle.waitForEnd(700).catch(() => false)]);
+    expect(isOver).toBe(false);
+    const late = await idle.ask(post);
+    expect([late.status, late.header('connection')]).toEqual([200, 'close']);
+    expect(await idle.waitForEnd()).toBe('fin');
+    await drained;
+  });
+
+  it('of a replaced core is bounded again when everything stops', async () => {
+    const provider = await fakeProvider();
+    const { core, url } = await startHere(configFor(provider.origin));
+    const idle = await openRaw(url);
+    await idle.ask(post);
+    const drained = core.drain('replaced');
+    await core.drain('stop');
+    await drained;
+    await idle.waitForEnd();
+  });
+
   it('has an end: what is open after the limit is cut', async () => {
     const provider = await fakeProvider();
     const config = configFor(provider.origin);

@@ -3,20 +3,26 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { type CoreConfig, coreConfigVersion } from '#core-config';
-import { type ListenerSlot, type ListeningAddress, listenOn, processStartToken } from '#generation';
+import {
+  type DrainReason,
+  type ListenerSlot,
+  type ListeningAddress,
+  listenOn,
+  processStartToken,
+} from '#generation';
 import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
 import { connectionsMax, descriptorLimit, exchangesMax } from './admission.ts';
 import type { CoreContext, Fingerprints } from './core-context.ts';
 import { watchDeadlines } from './deadlines.ts';
 import { createDispatch } from './dispatch.ts';
-import { cutAll, drain } from './drain.ts';
+import { cutAll, Drain } from './drain.ts';
 import { createPipe } from './front.ts';
 import { createLog, type Log } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { ProviderHealth } from './provider-health.ts';
 import { RecorderStatusReader } from './recorder-status.ts';
-import { createCoreServer } from './server.ts';
+import { type Connections, createCoreServer } from './server.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
 
 export interface CoreOrder {
@@ -32,8 +38,11 @@ export interface Core {
   openExchanges(): number;
   /** An error that nobody caught: counted and shown, traffic goes on. */
   noteUncaught(error: unknown): void;
-  /** Stops accepting, lets what is open end within `timeouts.drainMs`, closes the journal. */
-  drain(): Promise<void>;
+  /**
+   * Stops accepting, lets what is open end, closes the journal. A `stop` (the default) waits `timeouts.drainMs` at
+   * most and may follow `replaced`; see `Drain`.
+   */
+  drain(reason?: DrainReason): Promise<void>;
   /** Cuts what is open and closes the journal. */
   stop(): Promise<void>;
 }
@@ -71,21 +80,28 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     providerHealth: new ProviderHealth(),
     recorderStatus: new RecorderStatusReader(config.dataDir),
     log,
+    eventStreamEnds: new Set(),
     isDraining: false,
   };
-  const { servers, addresses } = await listen(core, order.listeners, connectionsMax(descriptorsMax));
+  const connections: Connections = { open: 0, max: connectionsMax(descriptorsMax) };
+  const { servers, addresses } = await listen(core, order.listeners, connections);
   for (const { port } of addresses) ownPorts.push(port);
   const stopWatching = watchDeadlines(core);
-  const leave = async (): Promise<void> => {
-    stopWatching();
-    await core.journal.close();
-    for (const upstream of core.upstreams.values()) upstream.close();
+  const drain = new Drain(core, { servers, connections, drainMs: config.timeouts.drainMs });
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => {
+    left ??= (async () => {
+      stopWatching();
+      await core.journal.close();
+      for (const upstream of core.upstreams.values()) upstream.close();
+    })();
+    return left;
   };
   return {
     addresses,
     openExchanges: () => core.running.size,
     noteUncaught: (error) => noteUncaught(core, error),
-    drain: () => drain(core, servers, config.timeouts.drainMs).then(leave),
+    drain: (reason = 'stop') => drain.begin(reason).then(leave),
     stop: () => {
       cutAll(core, servers);
       return leave();
@@ -105,11 +121,10 @@ function createUpstreams(config: CoreConfig, ownPorts: readonly number[]): Reado
 async function listen(
   core: CoreContext,
   slots: readonly ListenerSlot[],
-  socketsMax: number,
+  connections: Connections,
 ): Promise<{ servers: Server[]; addresses: ListeningAddress[] }> {
   const { dataAddress } = core.config;
   const pipe = dataAddress === undefined ? undefined : createPipe(core, dataAddress);
-  const connections = { open: 0, max: socketsMax };
   const servers: Server[] = [];
   const addresses: ListeningAddress[] = [];
   for (const slot of slots) {

@@ -1,5 +1,6 @@
 import type { DataConfig } from '#config';
 import {
+  type DrainReason,
   listenOn,
   onDrain,
   onStop,
@@ -14,8 +15,8 @@ import { entranceRules } from './entrance-rules.ts';
 import { createLog } from './log.ts';
 import { createDataServer } from './server.ts';
 
-/** How long answers that are being given may take when the service leaves. */
-const drainMs = 5_000;
+/** How long answers that are being given may take when the service leaves, and when another one serves already. */
+const drainMs = { stop: 5_000, replaced: 24 * 60 * 60 * 1000 };
 
 prepareProcess();
 await start().catch(async (error: unknown) => {
@@ -43,12 +44,12 @@ async function start(): Promise<void> {
     log,
   });
 
-  const leave = async (): Promise<void> => {
-    log.info('leaving');
-    await data.drain(drainMs);
+  const leave = async (reason: DrainReason): Promise<void> => {
+    log.info({ reason }, 'leaving');
+    await data.drain(drainMs[reason], { keepsIdle: reason === 'replaced' });
     process.exit(0);
   };
-  onDrain(() => void leave());
+  onDrain((reason) => void leave(reason));
   onStop(() => process.exit(0));
 
   const addresses = await listenEverywhere(order, () => data.createServer());

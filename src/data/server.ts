@@ -30,8 +30,11 @@ export interface DataServerOptions {
 export interface DataServer {
   /** A server for one more address; all of them serve the same. */
   createServer(): Server;
-  /** Stops accepting, ends live streams, and resolves when the last answer is out or the time is over. */
-  drain(timeMs: number): Promise<void>;
+  /**
+   * Stops accepting, ends live streams, and resolves when the last answer is out or the time is over. When another
+   * generation serves already, idle connections stay open as long as they were promised to.
+   */
+  drain(timeMs: number, options?: { readonly keepsIdle: boolean }): Promise<void>;
 }
 
 /** An attempt to open a broken store is repeated at most this often. */
@@ -65,6 +68,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   const servers = new Set<Server>();
   const routes = new WeakMap<IncomingMessage, string>();
   let isDraining = false;
+  let closesIdle = false;
 
   const app = createApp({
     assets,
@@ -119,7 +123,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
     });
     outgoing.once('close', () => {
       // A connection that was promised to stay open is idle only now.
-      if (isDraining) setImmediate(closeIdle);
+      if (closesIdle) setImmediate(closeIdle);
     });
     if (isDraining) outgoing.setHeader('connection', 'close');
     if (await admit(rules, incoming, outgoing)) await listener(incoming, outgoing);
@@ -144,9 +148,11 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
       servers.add(server);
       return server;
     },
-    async drain(timeMs) {
+    async drain(timeMs, { keepsIdle } = { keepsIdle: false }) {
       isDraining = true;
+      closesIdle ||= !keepsIdle;
       const closed = [...servers].map(closeListener);
+      if (closesIdle) closeIdle();
       live.close();
       const deadline = setTimeout(() => {
         for (const server of servers) server.closeAllConnections();
@@ -158,10 +164,11 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   };
 }
 
-/** Closes the listener and idle connections only: an answer that is being given is given to its end. */
+/** Closes the listener only, and resolves when the last connection is gone: http's own close cuts idle ones. */
 function closeListener(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    NetServer.prototype.close.call(server, () => resolve());
-    server.closeIdleConnections();
+    // Asked a second time, it says that it is closed already, although connections are open.
+    if (server.listening) NetServer.prototype.close.call(server, () => resolve());
+    else server.getConnections((_error, count) => (count === 0 ? resolve() : server.once('close', resolve)));
   });
 }

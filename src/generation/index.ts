@@ -10,7 +10,14 @@
  * `listenOn` for each slot, `reportReady` – or `reportFailed` and exit.
  */
 export { listenOn } from './listen-on.ts';
-export type { FromService, ListenerSlot, ListeningAddress, StartOrder, ToService } from './messages.ts';
+export type {
+  DrainReason,
+  FromService,
+  ListenerSlot,
+  ListeningAddress,
+  StartOrder,
+  ToService,
+} from './messages.ts';
 export { prepareProcess } from './prepare-process.ts';
 export { isProcessAlive, processStartToken } from './process-identity.ts';
 export type { LockHolder, ProcessLock, ProcessLockResult } from './process-lock.ts';

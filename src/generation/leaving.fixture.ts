@@ -6,8 +6,8 @@ try {
   const order = await receiveStartOrder();
   process.stderr.write(`order ${JSON.stringify(order.config)}\n`);
   const alive = setInterval(() => {}, 1000);
-  onDrain(() => {
-    process.stderr.write('drain\n');
+  onDrain((reason) => {
+    process.stderr.write(reason === 'stop' ? 'drain\n' : `drain, ${reason}\n`);
     if (process.argv[2] === 'leaves') clearInterval(alive);
   });
   onStop(() => {

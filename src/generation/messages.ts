@@ -22,12 +22,20 @@ export interface StartOrder {
   readonly version: string;
   readonly listeners: readonly ListenerSlot[];
   readonly config: unknown;
+  /** Another generation still works and leaves when this one is ready: what only one may hold is waited for. */
+  readonly isReplacement?: boolean;
 }
+
+/**
+ * Why a service shall leave. `stop`: everything ends, so what takes too long is cut. `replaced`: another generation
+ * serves already, so whatever is open may take the time it takes.
+ */
+export type DrainReason = 'stop' | 'replaced';
 
 export type ToService =
   | { readonly type: 'start'; readonly order: StartOrder }
-  /** Stop accepting, finish what is open, leave. */
-  | { readonly type: 'drain' }
+  /** Stop accepting, finish what is open, leave. Without a reason it is `stop`; that may follow `replaced`. */
+  | { readonly type: 'drain'; readonly reason?: DrainReason }
   /** Leave now; what is open is cut. */
   | { readonly type: 'stop' };
 

@@ -37,6 +37,19 @@ describe('a supervised service', () => {
     expect(await service.exited).toEqual({ code: 0, signal: null });
   });
 
+  it('hears that it was replaced, and later that everything stops, but not the other way round', async () => {
+    const { service, reports } = supervised();
+    await waitFor(() => reports.length > 0);
+    service.child.send({ type: 'drain', reason: 'replaced' });
+    await said(service, 'drain, replaced\n');
+    service.child.send({ type: 'drain' });
+    service.child.send({ type: 'drain', reason: 'replaced' });
+    await said(service, 'drain\n');
+    service.child.send({ type: 'stop' });
+    await service.exited;
+    expect(service.stderr().match(/drain.*/g)).toEqual(['drain, replaced', 'drain']);
+  });
+
   it('ends by itself when it drained and nothing is left to do', async () => {
     const { service, reports } = supervised('leaves');
     await waitFor(() => reports.length > 0);

@@ -1,17 +1,20 @@
-import type { ListenerSlot, StartOrder, ToService } from './messages.ts';
+import type { DrainReason, ListenerSlot, StartOrder } from './messages.ts';
 
 /** A start order carries certificates and lists of names, nothing that grows with use. */
 const startOrderBytesMax = 8 * 1024 * 1024;
 
-type Wish = 'drain' | 'stop';
+type DrainCallback = (reason: DrainReason) => void;
 
 let received: StartOrder | undefined;
 let resolveOrder: ((order: StartOrder) => void) | undefined;
 let rejectOrder: ((error: Error) => void) | undefined;
 let isLinked = false;
 let signals = 0;
-const wished = new Set<Wish>();
-const callbacks: Record<Wish, (() => void)[]> = { drain: [], stop: [] };
+/** What was wished so far; `replaced` may still become `stop`, never the other way. */
+let drainReason: DrainReason | undefined;
+let isStopWished = false;
+const drainCallbacks: DrainCallback[] = [];
+const stopCallbacks: (() => void)[] = [];
 
 /**
  * The order this process was started with: the IPC message `start`, or JSON on standard input when there is no
@@ -39,16 +42,21 @@ export function receivedOrder(): StartOrder {
 }
 
 /**
- * Calls back once when the service shall stop accepting, finish what is open and leave: the supervisor says
- * so, the first SIGTERM or SIGINT arrives, or the supervisor is gone. Late registration calls back soon.
+ * Calls back when the service shall stop accepting, finish what is open and leave: the supervisor says so, the
+ * first SIGTERM or SIGINT arrives, or the supervisor is gone. Once for each reason: `stop` may follow `replaced`,
+ * when everything is stopped while an old generation still has streams. Late registration calls back soon.
  */
-export function onDrain(callback: () => void): void {
-  listen('drain', callback);
+export function onDrain(callback: DrainCallback): void {
+  link();
+  drainCallbacks.push(callback);
+  if (drainReason !== undefined) queueMicrotask(() => callback(drainReason as DrainReason));
 }
 
 /** Calls back once when the service shall leave now: the supervisor says so, or a second signal arrives. */
 export function onStop(callback: () => void): void {
-  listen('stop', callback);
+  link();
+  if (isStopWished) queueMicrotask(callback);
+  else stopCallbacks.push(callback);
 }
 
 /** Checks a start order that came from outside. Throws with a sentence that names what is wrong. */
@@ -94,13 +102,14 @@ function link(): void {
   process.on('message', hearSupervisor);
   process.once('disconnect', () => {
     rejectOrder?.(new Error('the supervisor went away before it sent a start order'));
-    wish('drain');
+    wishDrain('stop');
   });
 }
 
 function hearSupervisor(message: unknown): void {
-  const { type, order } = (message ?? {}) as ToService & { order?: unknown };
-  if (type === 'drain' || type === 'stop') wish(type);
+  const { type, order, reason } = (message ?? {}) as { type?: unknown; order?: unknown; reason?: unknown };
+  if (type === 'drain') wishDrain(reason === 'replaced' ? 'replaced' : 'stop');
+  if (type === 'stop') wishStop();
   if (type !== 'start') return;
   try {
     received = parseStartOrder(order);
@@ -112,19 +121,20 @@ function hearSupervisor(message: unknown): void {
 
 function hearSignal(): void {
   signals += 1;
-  wish(signals === 1 ? 'drain' : 'stop');
+  if (signals === 1) wishDrain('stop');
+  else wishStop();
 }
 
-function wish(which: Wish): void {
-  if (wished.has(which)) return;
-  wished.add(which);
-  for (const callback of callbacks[which].splice(0)) callback();
+function wishDrain(reason: DrainReason): void {
+  if (drainReason === 'stop' || drainReason === reason) return;
+  drainReason = reason;
+  for (const callback of drainCallbacks) callback(reason);
 }
 
-function listen(which: Wish, callback: () => void): void {
-  link();
-  if (wished.has(which)) queueMicrotask(callback);
-  else callbacks[which].push(callback);
+function wishStop(): void {
+  if (isStopWished) return;
+  isStopWished = true;
+  for (const callback of stopCallbacks.splice(0)) callback();
 }
 
 async function readStandardInput(): Promise<string> {

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isRunning, type OwnProcess, seededRandom, startNode, waitFor } from '#test-support';
 import {
@@ -76,6 +77,24 @@ describe('the recorder program', () => {
     processes.push(second);
     expect((await second.exited).code).toBe(1);
     expect(second.stdout()).toContain(`another recorder (process ${first.pid})`);
+  });
+
+  it('takes over from another one as its replacement: ready at once, at work when the other has left', async () => {
+    const first = start();
+    const seen = messages(first);
+    await waitFor(() => seen.some(({ type }) => type === 'ready'), { timeoutMs: 30_000 });
+    const second = startNode('src/recorder/main.ts', [], {
+      env: {},
+      input: JSON.stringify({ ...order(), isReplacement: true }),
+    });
+    processes.push(second);
+    await waitFor(() => second.stdout().includes('"ready"'), { timeoutMs: 30_000 });
+    expect(first.exit()).toBeUndefined();
+    first.child.send({ type: 'drain', reason: 'replaced' });
+    expect(await first.exited).toEqual({ code: 0, signal: null });
+    const lock = join(home.config.journalDirectory, 'recorder.lock');
+    const holder = () => JSON.parse(readFileSync(lock, 'utf8')).pid;
+    await waitFor(() => existsSync(lock) && holder() === second.pid);
   });
 
   it('CR-10: killed many times while core writes, it leaves no gap and no duplicate', async () => {

@@ -14,7 +14,13 @@ try {
   const stop = new AbortController();
   onDrain(() => drain.abort());
   onStop(() => stop.abort());
-  await runRecorder(config, { log, drain: drain.signal, stop: stop.signal, onReady: () => reportReady([]) });
+  await runRecorder(config, {
+    log,
+    drain: drain.signal,
+    stop: stop.signal,
+    isReplacement: order.isReplacement === true,
+    onReady: () => reportReady([]),
+  });
   process.exitCode = 0;
 } catch (error) {
   const sentence = error instanceof Error ? error.message : String(error);

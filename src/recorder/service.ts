@@ -19,8 +19,10 @@ export interface ServiceOptions {
   readonly drain: AbortSignal;
   /** Leave now; the journal keeps what is not stored. */
   readonly stop: AbortSignal;
-  /** How long another recorder of the same journals may take to leave; default 10 s. */
+  /** How long another recorder of the same journals may take to leave; default 10 s, or 60 s as its replacement. */
   readonly lockWaitMs?: number;
+  /** The other one leaves only when this one has said that it is ready; it waits for the journals then. */
+  readonly isReplacement?: boolean;
   /** How often stored segments are looked at for deletion; default 15 s. */
   readonly retentionEveryMs?: number;
 }
@@ -35,8 +37,14 @@ const drainMs = 5_000;
 export async function runRecorder(config: RecorderConfig, options: ServiceOptions): Promise<void> {
   const { log } = options;
   await mkdir(config.journalDirectory, { recursive: true, mode: 0o700 });
-  const lock = await takeLock(config.journalDirectory, options.lockWaitMs ?? 10_000);
-  options.onReady();
+  const isReplacement = options.isReplacement === true;
+  if (isReplacement) options.onReady();
+  const lock = await takeLock(config.journalDirectory, {
+    waitMs: options.lockWaitMs ?? (isReplacement ? 60_000 : 10_000),
+    isNoLongerWanted: () => options.drain.aborted || options.stop.aborted,
+  });
+  if (lock === undefined) return;
+  if (!isReplacement) options.onReady();
 
   const ending = new AbortController();
   const statusFile = createStatusFile(config.dataDir, (error) =>
@@ -120,12 +128,19 @@ function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => onAbort(signal, () => reject(signal.reason)));
 }
 
-/** Two recorders would do no harm to the store but twice the work, so the second waits for the first to leave. */
-async function takeLock(journalDirectory: string, waitMs: number): Promise<ProcessLock> {
+/**
+ * Two recorders would do no harm to the store but twice the work, so the second waits for the first to leave.
+ * @returns undefined when it was told to leave before
+ */
+async function takeLock(
+  journalDirectory: string,
+  { waitMs, isNoLongerWanted }: { readonly waitMs: number; readonly isNoLongerWanted: () => boolean },
+): Promise<ProcessLock | undefined> {
   const deadlineMs = performance.now() + waitMs;
   for (;;) {
     const result = await acquireProcessLock(join(journalDirectory, 'recorder.lock'));
     if (result.kind === 'held') return result.lock;
+    if (isNoLongerWanted()) return undefined;
     if (performance.now() > deadlineMs) {
       throw new Error(
         `another recorder (process ${result.heldBy}) records the journals in ${journalDirectory}: stop it first, or start with another data directory`,
