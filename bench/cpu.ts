@@ -1,4 +1,5 @@
 import { startCoreAlone } from '#test-support';
+import { coreNodeOptions } from '../src/cli/core-node-options.ts';
 import { builtProgram } from './built-program.ts';
 import type { LoadJob, LoadResult } from './load-worker.ts';
 import { cpuMs, option, printTable, quantile, spread } from './measure.ts';
@@ -20,6 +21,7 @@ const nginx = await startNginx(upstreamPort);
 const core = await startCoreAlone({
   providerOrigin: `http://127.0.0.1:${upstreamPort}`,
   program: builtProgram('core'),
+  nodeArguments: coreNodeOptions,
 });
 try {
   const rows = [

@@ -1,4 +1,5 @@
 import { startCoreAlone } from '#test-support';
+import { coreNodeOptions } from '../src/cli/core-node-options.ts';
 import { builtProgram } from './built-program.ts';
 import { option, printTable, quantile, spread } from './measure.ts';
 import type { StreamJob } from './stream-worker.ts';
@@ -17,6 +18,7 @@ const client = await startWorker('./stream-worker.ts');
 const core = await startCoreAlone({
   providerOrigin: `http://127.0.0.1:${direct}`,
   program: builtProgram('core'),
+  nodeArguments: coreNodeOptions,
 });
 try {
   const seen = { direct: [] as number[][], through: [] as number[][] };

@@ -1,4 +1,5 @@
 import { startCoreAlone, waitFor } from '#test-support';
+import { coreNodeOptions } from '../src/cli/core-node-options.ts';
 import { builtProgram } from './built-program.ts';
 import type { LoadJob, LoadResult } from './load-worker.ts';
 import { option, printTable, rssMib } from './measure.ts';
@@ -16,6 +17,7 @@ const { port } = await provider.run<{ port: number }>({});
 const core = await startCoreAlone({
   providerOrigin: `http://127.0.0.1:${port}`,
   program: builtProgram('core'),
+  nodeArguments: coreNodeOptions,
 });
 try {
   const rows: (string | number)[][] = [['state of core', 'MiB', 'bar']];

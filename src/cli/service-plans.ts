@@ -1,6 +1,7 @@
 import type { ResolvedConfig } from '#config';
 import type { ListeningAddress } from '#generation';
 import type { ServicePlan } from '#supervisor';
+import { coreNodeOptions } from './core-node-options.ts';
 import { installation } from './installation.ts';
 
 /** proxy-core serves the front when there is one, and pipes to the address that proxy-data really has. */
@@ -8,9 +9,7 @@ export function corePlan(config: ResolvedConfig): ServicePlan {
   return {
     service: 'core',
     program: installation().programs.core,
-    // Most of what core allocates is gone with the next piece: a small nursery keeps 16,000 exchanges below 120 MiB
-    // instead of 170, at no measurable cost.
-    nodeOptions: ['--max-semi-space-size=4'],
+    nodeOptions: coreNodeOptions,
     purposes: ['front', 'core'],
     order: (bound) => {
       const data = bound.find((address) => address.purpose === 'data');
