@@ -1,22 +1,51 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isProcessAlive, type ListeningAddress } from '#generation';
-import type { ServiceState } from './handover.ts';
+import type { Phase } from './handover.ts';
 import type { ServiceName } from './supervisor-options.ts';
 
-export interface ServiceStatus {
-  readonly service: ServiceName;
-  readonly state: ServiceState['kind'];
-  /** Runs so far; 1 means that it never died. */
+/** One process of a service. */
+export interface GenerationStatus {
+  /** Counts every process that was ever started for the service; 1 is the first. */
   readonly generation: number;
-  readonly pid?: number;
+  readonly version: string;
   readonly startedAtMs?: number;
+  readonly pid?: number;
+  readonly startToken?: string;
+  /** Exchanges that its drain waits for. */
+  readonly openExchanges?: number;
+}
+
+/** The generation that serves, and those that come and go around it. */
+export interface ServiceStatus extends GenerationStatus {
+  readonly service: ServiceName;
+  readonly state: Phase['kind'];
   readonly readyAtMs?: number;
   /** What went wrong last, in words; absent while all is well. */
   readonly trouble?: string;
-  /** Exchanges that a drain waits for. */
-  readonly openExchanges?: number;
+  /** Starts, and takes over when it is ready. */
+  readonly candidate?: GenerationStatus;
+  /** Were replaced, and finish what they have open. */
+  readonly retiring: readonly GenerationStatus[];
+  readonly lastReplacement?: Replacement;
 }
+
+/** How the last replacement of a service went. */
+export type Replacement =
+  | {
+      readonly ok: true;
+      readonly atMs: number;
+      /** Generations. */
+      readonly from: number;
+      readonly to: number;
+      readonly version: string;
+      /** From its start to its being ready. */
+      readonly tookMs: number;
+      /** Exchanges that the old generation has open and finishes. */
+      readonly carriedOver: number;
+    }
+  /** Nothing has changed, or `reason` says that the program before came back. */
+  | { readonly ok: false; readonly atMs: number; readonly version?: string; readonly reason: string };
 
 /** What a supervisor says about itself, on its control socket and in `run/state.json`. */
 export interface RunState {

@@ -1,6 +1,5 @@
-import type { FromService, ListeningAddress } from '#generation';
-import { sameHost } from '#generation';
 import type { BoundListener } from './bind-listeners.ts';
+import { GenerationRun } from './generation-run.ts';
 import {
   initialState,
   next,
@@ -10,9 +9,8 @@ import {
   type ServiceState,
 } from './handover.ts';
 import type { Log } from './log.ts';
-import type { ServiceStatus } from './run-state.ts';
-import { type RunningProgram, startProgram } from './start-program.ts';
-import type { ServiceName } from './supervisor-options.ts';
+import type { Replacement, ServiceStatus } from './run-state.ts';
+import type { Release, ServiceName } from './supervisor-options.ts';
 
 /** proxy-core is back at once, or within a second when it keeps dying; the others may take their time. */
 const policies: Record<ServiceName, RestartPolicy> = {
@@ -20,17 +18,17 @@ const policies: Record<ServiceName, RestartPolicy> = {
   data: { immediate: 0, firstMs: 100, maxMs: 5_000, steadyMs: 10_000 },
   recorder: { immediate: 0, firstMs: 100, maxMs: 5_000, steadyMs: 10_000 },
 };
-const readyWithinMs = 30_000;
+const readyWithinDefaultMs = 30_000;
+/** An old generation tells at once what it has open; a receipt waits no longer than this. */
+const foundOpenWithinMs = 1_000;
 /** Deaths before it ever served, after which a service counts as unfit. */
 const silentDeathsMax = 5;
 
 export interface ServiceRunOptions {
   readonly service: ServiceName;
-  readonly program: string;
-  readonly nodeOptions?: readonly string[];
+  readonly release: Release;
   readonly listeners: readonly BoundListener[];
-  readonly config: unknown;
-  readonly version: string;
+  readonly readyWithinMs: number | undefined;
   readonly log: Log;
   /** After every change of the state or of what `status` says. */
   readonly onChange: () => void;
@@ -41,18 +39,20 @@ export class ServiceRun {
   readonly service: ServiceName;
   readonly #options: ServiceRunOptions;
   readonly #policy: RestartPolicy;
+  /** The state machine knows releases by their place in this list. */
+  readonly #releases: Release[];
+  readonly #runs = new Map<number, GenerationRun>();
   #state: ServiceState = initialState;
-  #program: RunningProgram | undefined;
   #waitTimer: NodeJS.Timeout | undefined;
-  #overdueTimer: NodeJS.Timeout | undefined;
-  #startedAtMs: number | undefined;
   #trouble: string | undefined;
-  #openExchanges: number | undefined;
   #hasServed = false;
   #hasRefused = false;
+  #lastReplacement: Replacement | undefined;
+  #settleReplacement: ((replacement: Replacement) => void) | undefined;
 
   constructor(options: ServiceRunOptions) {
     this.#options = options;
+    this.#releases = [options.release];
     this.service = options.service;
     this.#policy = policies[options.service];
   }
@@ -61,49 +61,84 @@ export class ServiceRun {
     this.#dispatch({ kind: 'start' });
   }
 
-  /** Asks it to finish what is open and leave; it is not started again. */
+  /** What the current generation runs, or is started again with. */
+  get release(): Release {
+    return this.#releases[this.#state.release] as Release;
+  }
+
+  /**
+   * Goes on in a new generation without a gap. Resolves when that one serves and the old one has been told to
+   * retire, or when it was given up and nothing has changed; never rejects.
+   */
+  replace(release: Release): Promise<Replacement> {
+    if (this.#state.candidate !== undefined) {
+      return Promise.resolve({
+        ok: false,
+        atMs: Date.now(),
+        version: release.version,
+        reason: `busy: another replacement of ${this.service} is under way`,
+      });
+    }
+    let place = this.#releases.indexOf(release);
+    if (place < 0) place = this.#releases.push(release) - 1;
+    return new Promise((resolve) => {
+      this.#settleReplacement = resolve;
+      this.#dispatch({ kind: 'replace', release: place });
+    });
+  }
+
+  /** Asks everything to finish what is open and leave; it is not started again. */
   drain(): void {
     this.#dispatch({ kind: 'drain' });
   }
 
-  /** Tells it to leave now; it is not started again. */
+  /** Tells everything to leave now; it is not started again. */
   stop(): void {
     this.#dispatch({ kind: 'stop' });
   }
 
-  /** The last resort for a process that does not listen. */
+  /** The last resort for processes that do not listen. */
   kill(): void {
-    this.#program?.kill();
+    for (const run of this.#runs.values()) run.kill();
   }
 
   get isStopped(): boolean {
-    return this.#state.kind === 'stopped';
+    return this.#state.phase.kind === 'stopped' && this.#runs.size === 0;
+  }
+
+  /** Exchanges that all generations together still have open while they leave. */
+  get openExchanges(): number {
+    let open = 0;
+    for (const run of this.#runs.values()) open += run.status().openExchanges ?? 0;
+    return open;
   }
 
   /** True when it never served and said that it cannot, or kept dying without a word. */
   get isUnfit(): boolean {
-    return !this.#hasServed && (this.#hasRefused || this.#state.generation > silentDeathsMax);
+    return !this.#hasServed && (this.#hasRefused || this.#state.newest > silentDeathsMax);
   }
 
   status(): ServiceStatus {
-    const pid = this.#program?.pid;
+    const { phase, candidate, retiring } = this.#state;
+    const current = this.#runs.get(phase.generation)?.status();
+    const candidateRun = candidate === undefined ? undefined : this.#runs.get(candidate.generation);
     return {
       service: this.service,
-      state: this.#state.kind,
-      generation: this.#state.generation,
-      ...(pid === undefined ? {} : { pid }),
-      ...(this.#startedAtMs === undefined || pid === undefined ? {} : { startedAtMs: this.#startedAtMs }),
-      ...(this.#state.kind === 'ready' ? { readyAtMs: this.#state.readyAtMs } : {}),
+      state: phase.kind,
+      version: this.release.version,
+      ...(current ?? { generation: phase.generation }),
+      ...(phase.kind === 'ready' ? { readyAtMs: phase.readyAtMs } : {}),
       ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
-      ...(this.#openExchanges === undefined ? {} : { openExchanges: this.#openExchanges }),
+      ...(candidateRun === undefined ? {} : { candidate: candidateRun.status() }),
+      retiring: retiring.flatMap((generation) => this.#runs.get(generation)?.status() ?? []),
+      ...(this.#lastReplacement === undefined ? {} : { lastReplacement: this.#lastReplacement }),
     };
   }
 
   #dispatch(event: ServiceEvent): void {
     const step = next(this.#state, event, this.#policy);
     this.#state = step.state;
-    if (step.state.kind !== 'waiting') clearTimeout(this.#waitTimer);
-    if (step.state.kind !== 'starting') clearTimeout(this.#overdueTimer);
+    if (step.state.phase.kind !== 'waiting') clearTimeout(this.#waitTimer);
     for (const command of step.commands) this.#carryOut(command);
     this.#options.onChange();
   }
@@ -111,102 +146,120 @@ export class ServiceRun {
   #carryOut(command: ServiceCommand): void {
     switch (command.kind) {
       case 'spawn':
-        this.#spawn(command.generation);
+        this.#spawn(command.generation, command.release);
         break;
       case 'kill':
-        this.kill();
+        this.#runs.get(command.generation)?.kill();
         break;
       case 'tell':
-        this.#program?.send({ type: command.wish });
+        this.#tell(command.generation, command.wish);
         break;
       case 'wait':
         this.#waitTimer = setTimeout(() => this.#dispatch({ kind: 'wait-over' }), command.ms);
         break;
+      case 'replaced':
+        void this.#noteReplaced(command.from, command.to);
+        break;
+      case 'not-replaced':
+        this.#settle({ ok: false, atMs: Date.now(), reason: command.reason });
+        this.#options.log.write('error', `${this.service} was not replaced: ${command.reason}`);
+        break;
+      case 'rolled-back':
+        this.#noteRollback(command.from, command.to);
+        break;
     }
   }
 
-  #spawn(generation: number): void {
-    const { service, program, nodeOptions = [], listeners, config, version, log } = this.#options;
-    this.#startedAtMs = Date.now();
-    this.#overdueTimer = setTimeout(
-      () => this.#refuse(generation, `was not ready after ${readyWithinMs / 1000} s`),
-      readyWithinMs,
-    );
-    this.#program = startProgram(
-      program,
-      { nodeOptions, order: { service, generation, version, config }, listeners },
+  #tell(generation: number, wish: 'retire' | 'drain' | 'stop'): void {
+    const run = this.#runs.get(generation);
+    if (wish === 'stop') run?.stop();
+    else run?.drain(wish === 'retire' ? 'replaced' : 'stop');
+  }
+
+  #spawn(generation: number, place: number): void {
+    const { service, listeners, log, readyWithinMs = readyWithinDefaultMs } = this.#options;
+    const run = new GenerationRun(
       {
-        report: (message) => this.#hear(generation, message),
-        line: (text) => log.relay(service, text),
+        service,
+        generation,
+        release: this.#releases[place] as Release,
+        listeners,
+        isReplacement: this.#runs.size > 0,
+        readyWithinMs,
+        log,
+      },
+      {
+        ready: () => this.#noteReady(generation),
+        refused: (reason) => this.#noteRefused(generation, reason),
         exited: (cause) => this.#noteExit(generation, cause),
+        changed: () => this.#options.onChange(),
       },
     );
-    log.write('debug', `${service} started`, { generation, servicePid: this.#program.pid });
+    this.#runs.set(generation, run);
   }
 
-  #hear(generation: number, message: FromService): void {
-    if (generation !== this.#state.generation) return;
-    switch (message.type) {
-      case 'ready':
-        this.#checkReady(generation, message.addresses);
-        break;
-      case 'failed':
-        this.#refuse(generation, message.sentence);
-        break;
-      case 'draining':
-        this.#openExchanges = message.openExchanges;
-        this.#options.onChange();
-        break;
-    }
-  }
-
-  #checkReady(generation: number, addresses: readonly ListeningAddress[]): void {
-    const { service, listeners, log } = this.#options;
-    if (!sameAddresses(addresses, listeners)) {
-      this.#refuse(generation, `listens on ${spoken(addresses)} instead of ${spoken(listeners)}`);
-      return;
-    }
-    const tookMs = Date.now() - (this.#startedAtMs ?? Date.now());
-    log.write(generation === 1 ? 'debug' : 'info', `${service} is ready`, { generation, tookMs });
+  #noteReady(generation: number): void {
+    const tookMs = this.#runs.get(generation)?.tookMs;
+    this.#options.log.write(generation === 1 ? 'debug' : 'info', `${this.service} is ready`, {
+      generation,
+      tookMs,
+    });
     this.#trouble = undefined;
     this.#hasServed = true;
     this.#dispatch({ kind: 'ready', generation, atMs: Date.now() });
   }
 
-  #refuse(generation: number, sentence: string): void {
-    this.#trouble = sentence;
-    this.#hasRefused = true;
-    this.#options.log.write('error', `${this.service} was refused: ${sentence}`, { generation });
-    this.#dispatch({ kind: 'refused', generation });
+  #noteRefused(generation: number, reason: string): void {
+    if (generation === this.#state.phase.generation) {
+      this.#trouble = reason;
+      this.#hasRefused = true;
+    }
+    this.#options.log.write('error', `${this.service} was refused: ${reason}`, { generation });
+    this.#dispatch({ kind: 'refused', generation, reason });
   }
 
   #noteExit(generation: number, cause: string): void {
-    if (generation !== this.#state.generation) return;
-    const isExpected = this.#state.kind === 'draining' || this.#state.kind === 'stopping';
-    const wasReady = this.#state.kind === 'ready';
-    this.#program = undefined;
-    this.#openExchanges = undefined;
-    if (!isExpected && (wasReady || this.#trouble === undefined))
+    this.#runs.delete(generation);
+    const { phase, retiring } = this.#state;
+    const isCurrent = phase.generation === generation;
+    const isLeaving = phase.kind === 'draining' || phase.kind === 'stopping';
+    const isExpected = retiring.includes(generation) || (isCurrent && isLeaving);
+    if (!isExpected && isCurrent && (phase.kind === 'ready' || this.#trouble === undefined))
       this.#trouble = `ended by itself (${cause})`;
     this.#options.log.write(isExpected ? 'debug' : 'warn', `${this.service} ended`, { generation, cause });
-    this.#dispatch({ kind: 'exited', generation, atMs: Date.now() });
+    const reason = `ended before it was ready (${cause})`;
+    this.#dispatch({ kind: 'exited', generation, atMs: Date.now(), reason });
   }
-}
 
-function sameAddresses(reported: readonly ListeningAddress[], ordered: readonly ListeningAddress[]): boolean {
-  return (
-    reported.length === ordered.length &&
-    ordered.every((one) =>
-      reported.some(
-        (other) =>
-          one.purpose === other.purpose && one.port === other.port && sameHost(one.host, String(other.host)),
-      ),
-    )
-  );
-}
+  async #noteReplaced(from: number, to: number): Promise<void> {
+    const settle = this.#settleReplacement;
+    this.#settleReplacement = undefined;
+    const [old, young] = [this.#runs.get(from), this.#runs.get(to)];
+    const replacement: Replacement = {
+      ok: true,
+      atMs: Date.now(),
+      from,
+      to,
+      version: young?.release.version ?? '',
+      tookMs: young?.tookMs ?? 0,
+      carriedOver: 0,
+    };
+    this.#lastReplacement = replacement;
+    const carriedOver = (await old?.foundOpen(foundOpenWithinMs)) ?? 0;
+    this.#settle({ ...replacement, carriedOver }, settle);
+    this.#options.onChange();
+  }
 
-function spoken(addresses: readonly ListeningAddress[]): string {
-  return addresses.length === 0
-    ? 'nothing'
-    : addresses.map(({ purpose, host, port }) => `${purpose} ${host}:${port}`).join(', ');
+  #noteRollback(from: number, to: number): void {
+    const [bad, good] = [this.#releases[from]?.version, this.#releases[to]?.version];
+    const reason = `version ${bad} kept dying soon after it had taken over: back to ${good}`;
+    this.#lastReplacement = { ok: false, atMs: Date.now(), reason, ...(good ? { version: good } : {}) };
+    this.#options.log.write('error', `${this.service} was rolled back: ${reason}`);
+  }
+
+  #settle(replacement: Replacement, settle = this.#settleReplacement): void {
+    this.#lastReplacement = replacement;
+    if (settle === this.#settleReplacement) this.#settleReplacement = undefined;
+    settle?.(replacement);
+  }
 }

@@ -92,8 +92,8 @@ export class ShutDown {
   }
 
   #tellWhatIsWaitedFor(service: ServiceRun, told: number | undefined): number | undefined {
-    const open = service.status().openExchanges;
-    if (open === undefined || open === 0 || open === told || this.#isHurried) return told;
+    const open = service.openExchanges;
+    if (open === 0 || open === told || this.#isHurried) return told;
     const limit =
       this.#options.drainMs === 0 ? 'until they end' : `up to ${Math.ceil(this.#options.drainMs / 1000)} s`;
     const what = open === 1 ? '1 request is' : `${open} requests are`;

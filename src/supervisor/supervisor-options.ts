@@ -18,7 +18,19 @@ export interface SupervisorSettings {
   readonly listeners: readonly ListeningAddress[];
   /** How long a stop waits for proxy-core to finish its streams; 0 = until they end. */
   readonly drainMs: number;
+  /** How long a new generation may take to become ready; default 30 s. */
+  readonly readyWithinMs?: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** What a generation of a service runs. */
+export interface Release {
+  /** Absolute path of the program. */
+  readonly program: string;
+  /** Options of Node for it. */
+  readonly nodeOptions?: readonly string[];
+  readonly version: string;
+  readonly config: unknown;
 }
 
 export interface ServicePlan {

@@ -100,11 +100,14 @@ class RunningSupervisor implements Supervisor {
   #planned(plan: SupervisorOptions['services'][number]): ServiceRun {
     return new ServiceRun({
       service: plan.service,
-      program: plan.program,
-      ...(plan.nodeOptions === undefined ? {} : { nodeOptions: plan.nodeOptions }),
+      release: {
+        program: plan.program,
+        ...(plan.nodeOptions === undefined ? {} : { nodeOptions: plan.nodeOptions }),
+        config: plan.order(this.addresses),
+        version: this.#options.version,
+      },
       listeners: this.#bound.filter((listener) => plan.purposes.includes(listener.purpose)),
-      config: plan.order(this.addresses),
-      version: this.#options.version,
+      readyWithinMs: this.#options.config.readyWithinMs,
       log: this.log,
       onChange: () => this.#noteChange(),
     });

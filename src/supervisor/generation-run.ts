@@ -1,0 +1,167 @@
+import type { DrainReason, FromService, ListeningAddress } from '#generation';
+import { processStartToken, sameHost } from '#generation';
+import type { BoundListener } from './bind-listeners.ts';
+import type { Log } from './log.ts';
+import type { GenerationStatus } from './run-state.ts';
+import { type RunningProgram, startProgram } from './start-program.ts';
+import type { Release, ServiceName } from './supervisor-options.ts';
+
+export interface GenerationOptions {
+  readonly service: ServiceName;
+  readonly generation: number;
+  readonly release: Release;
+  readonly listeners: readonly BoundListener[];
+  /** Another generation still works and leaves when this one is ready. */
+  readonly isReplacement: boolean;
+  readonly readyWithinMs: number;
+  readonly log: Log;
+}
+
+export interface GenerationEvents {
+  ready(): void;
+  /** It cannot serve, in words. */
+  refused(reason: string): void;
+  exited(cause: string): void;
+  /** Something that `status` says is different now. */
+  changed(): void;
+}
+
+/** One process of a service, from its start to its end. */
+export class GenerationRun {
+  readonly #options: GenerationOptions;
+  readonly #events: GenerationEvents;
+  readonly #program: RunningProgram;
+  readonly #startToken: string | undefined;
+  readonly #startedAtMs = Date.now();
+  readonly #overdueTimer: NodeJS.Timeout;
+  #readyAtMs: number | undefined;
+  #openExchanges: number | undefined;
+  #onDraining: (() => void)[] = [];
+
+  constructor(options: GenerationOptions, events: GenerationEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { service, generation, release, listeners, isReplacement, readyWithinMs, log } = options;
+    const { config, version, program, nodeOptions = [] } = release;
+    this.#overdueTimer = setTimeout(
+      () => events.refused(`was not ready after ${readyWithinMs / 1000} s`),
+      readyWithinMs,
+    );
+    this.#program = startProgram(
+      program,
+      {
+        nodeOptions,
+        order: { service, generation, version, config, ...(isReplacement ? { isReplacement } : {}) },
+        listeners,
+      },
+      {
+        report: (message) => this.#hear(message),
+        line: (text) => log.relay(service, text),
+        exited: (cause) => {
+          clearTimeout(this.#overdueTimer);
+          this.#tellDraining();
+          events.exited(cause);
+        },
+      },
+    );
+    this.#startToken = this.#program.pid === undefined ? undefined : processStartToken(this.#program.pid);
+    log.write('debug', `${service} started`, { generation, servicePid: this.#program.pid });
+  }
+
+  get release(): Release {
+    return this.#options.release;
+  }
+
+  get tookMs(): number {
+    return (this.#readyAtMs ?? Date.now()) - this.#startedAtMs;
+  }
+
+  drain(reason: DrainReason): void {
+    this.#program.send({ type: 'drain', reason });
+  }
+
+  stop(): void {
+    this.#program.send({ type: 'stop' });
+  }
+
+  /** The last resort for a process that does not listen. */
+  kill(): void {
+    this.#program.kill();
+  }
+
+  /** Exchanges that a drain found open: 0 when it does not tell in time, or has none to tell of. */
+  async foundOpen(withinMs: number): Promise<number> {
+    if (this.#openExchanges === undefined) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, withinMs);
+        this.#onDraining.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return this.#openExchanges ?? 0;
+  }
+
+  status(): GenerationStatus {
+    const { generation, release } = this.#options;
+    const { pid } = this.#program;
+    return {
+      generation,
+      version: release.version,
+      startedAtMs: this.#startedAtMs,
+      ...(pid === undefined ? {} : { pid }),
+      ...(this.#startToken === undefined ? {} : { startToken: this.#startToken }),
+      ...(this.#openExchanges === undefined ? {} : { openExchanges: this.#openExchanges }),
+    };
+  }
+
+  #hear(message: FromService): void {
+    switch (message.type) {
+      case 'ready':
+        this.#checkReady(message.addresses);
+        break;
+      case 'failed':
+        this.#events.refused(message.sentence);
+        break;
+      case 'draining':
+        this.#openExchanges = message.openExchanges;
+        this.#tellDraining();
+        this.#events.changed();
+        break;
+    }
+  }
+
+  #checkReady(addresses: readonly ListeningAddress[]): void {
+    clearTimeout(this.#overdueTimer);
+    const { listeners } = this.#options;
+    if (!sameAddresses(addresses, listeners)) {
+      this.#events.refused(`listens on ${spoken(addresses)} instead of ${spoken(listeners)}`);
+      return;
+    }
+    this.#readyAtMs = Date.now();
+    this.#events.ready();
+  }
+
+  #tellDraining(): void {
+    for (const tell of this.#onDraining.splice(0)) tell();
+  }
+}
+
+function sameAddresses(reported: readonly ListeningAddress[], ordered: readonly ListeningAddress[]): boolean {
+  return (
+    reported.length === ordered.length &&
+    ordered.every((one) =>
+      reported.some(
+        (other) =>
+          one.purpose === other.purpose && one.port === other.port && sameHost(one.host, String(other.host)),
+      ),
+    )
+  );
+}
+
+function spoken(addresses: readonly ListeningAddress[]): string {
+  return addresses.length === 0
+    ? 'nothing'
+    : addresses.map(({ purpose, host, port }) => `${purpose} ${host}:${port}`).join(', ');
+}
