@@ -19,7 +19,7 @@ export type {
   ToService,
 } from './messages.ts';
 export { prepareProcess } from './prepare-process.ts';
-export { isProcessAlive, processStartToken } from './process-identity.ts';
+export { isOfThisPidNamespace, isProcessAlive, processStartToken } from './process-identity.ts';
 export type { LockHolder, ProcessLock, ProcessLockResult } from './process-lock.ts';
 export { acquireProcessLock, readProcessLock } from './process-lock.ts';
 export { reportDraining, reportFailed, reportReady } from './report.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { startNode, waitFor } from '#test-support';
 import { prepareProcess } from './prepare-process.ts';
-import { isProcessAlive, processStartToken } from './process-identity.ts';
+import { isOfThisPidNamespace, isProcessAlive, processStartToken } from './process-identity.ts';
 
 describe('the identity of a process', () => {
   it('is the same at every look and differs from that of others', () => {
@@ -24,12 +24,23 @@ describe('the identity of a process', () => {
     expect(isProcessAlive(process.pid, 'another boot:1')).toBe(false);
   });
 
+  it.runIf(process.platform === 'linux')('names the pid namespace, and knows tokens that do not', () => {
+    const token = processStartToken(process.pid)!;
+    const [boot, ticks] = token.split(':');
+    expect(isOfThisPidNamespace(token)).toBe(true);
+    expect(isOfThisPidNamespace(`${boot}:${ticks}:1`)).toBe(false);
+    expect(isOfThisPidNamespace(`${boot}:${ticks}`)).toBe(true);
+    expect(isOfThisPidNamespace(undefined)).toBe(true);
+    expect(isProcessAlive(process.pid, `${boot}:${ticks}`)).toBe(true);
+    expect(isProcessAlive(process.pid, `${boot}:${ticks}:1`)).toBe(false);
+  });
+
   it.runIf(process.platform === 'linux')(
     'takes nobody for dead when it has no descriptor left to look',
     () => {
       const program = `
       import { openSync } from 'node:fs';
-      import { isProcessAlive, processStartToken } from ${JSON.stringify(import.meta.resolve('./process-identity.ts'))};
+      import { isOfThisPidNamespace, isProcessAlive, processStartToken } from ${JSON.stringify(import.meta.resolve('./process-identity.ts'))};
       const token = processStartToken(process.ppid);
       try { for (;;) openSync('/dev/null', 'r'); } catch {}
       process.stdout.write([isProcessAlive(process.ppid, token), isProcessAlive(2 ** 22 + 1, token)].join(' '));

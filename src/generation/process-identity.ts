@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /**
  * A text that differs for any two processes that ever have the same pid on this machine, also across reboots;
@@ -29,12 +29,27 @@ export function isProcessAlive(pid: number, startToken: string | undefined): boo
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   if (process.platform === 'linux') {
     const seen = lookAtLinux(pid);
-    if (seen.kind === 'runs') return startToken === undefined || seen.token === startToken;
+    if (seen.kind === 'runs') return startToken === undefined || isSameProcess(seen.token, startToken);
     return seen.kind === 'unknown' && answersSignalZero(pid);
   }
   const now = processStartToken(pid);
   if (startToken !== undefined && now !== undefined) return now === startToken;
   return answersSignalZero(pid);
+}
+
+/**
+ * False when the token is of a process in another pid namespace (another container, as a rule): whether that one runs
+ * cannot be seen from here, and `isProcessAlive` says no.
+ */
+export function isOfThisPidNamespace(startToken: string | undefined): boolean {
+  const [boot, , namespace] = startToken?.split(':') ?? [];
+  // Before the machine was started again there were other namespaces, and nobody of theirs lives.
+  return namespace === undefined || namespace === pidNamespace() || boot !== bootId();
+}
+
+/** Tokens of earlier versions do not name the namespace. */
+function isSameProcess(seen: string, meant: string): boolean {
+  return seen === meant || seen.startsWith(`${meant}:`);
 }
 
 type Seen = { readonly kind: 'runs'; readonly token: string } | { readonly kind: 'ended' | 'unknown' };
@@ -47,7 +62,7 @@ function lookAtLinux(pid: number): Seen {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, startTicks] = [fields[0], fields[19]];
     if (state === 'Z' || state === 'X' || startTicks === undefined) return { kind: 'ended' };
-    return { kind: 'runs', token: `${bootId()}:${startTicks}` };
+    return { kind: 'runs', token: [bootId(), startTicks, pidNamespace()].filter(Boolean).join(':') };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return { kind: code === 'ENOENT' || code === 'ESRCH' ? 'ended' : 'unknown' };
@@ -63,6 +78,18 @@ function bootId(): string {
     return knownBootId;
   } catch {
     return 'unknown-boot';
+  }
+}
+
+let knownPidNamespace: string | undefined;
+
+/** The number of the namespace that our pids belong to; empty where it cannot be seen. */
+function pidNamespace(): string {
+  try {
+    knownPidNamespace ??= readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
+    return knownPidNamespace;
+  } catch {
+    return '';
   }
 }
 

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '#test-support';
 import { readWholeJournal, someExchangeId, someOpened, someTallies, testConfig } from './journal-fixture.ts';
 import { openJournal } from './open-journal.ts';
 
@@ -64,4 +65,15 @@ describe('the journal of a healthy disk', () => {
     });
     await writer.close();
   });
+});
+
+it('the journal of a core without traffic shows every few seconds that it lives', async () => {
+  let skippedUs = 0;
+  const clock = { startedAtMs: 0, nowUs: () => performance.now() * 1000 + skippedUs };
+  const writer = await openJournal(testConfig(directory), { coreId: 'core-a', clock, upkeepIntervalMs: 5 });
+  const path = join(directory, 'core-a', '00000001.seg');
+  await utimes(path, 1_000, 1_000);
+  skippedUs = 15_000_000;
+  await waitFor(async () => Date.now() - (await stat(path)).mtimeMs < 60_000);
+  await writer.close();
 });

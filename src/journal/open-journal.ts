@@ -79,6 +79,7 @@ class Journal implements JournalWriter, FrameSink {
   #writeStartedAtUs: number | undefined;
   #restoring: Promise<void> | undefined;
   #quotaCheckedAtBytes = -1;
+  #lifeShownAtUs: number;
   #isWakeScheduled = false;
   #gatherTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
@@ -102,6 +103,7 @@ class Journal implements JournalWriter, FrameSink {
     this.#config = config;
     this.#fs = options.fs ?? systemFs;
     this.#clock = options.clock ?? processClock;
+    this.#lifeShownAtUs = this.#clock.nowUs();
     this.#directory = join(config.directory, options.coreId);
     this.#segments = new SegmentRow({
       fs: this.#fs,
@@ -357,6 +359,7 @@ class Journal implements JournalWriter, FrameSink {
   async #lookAfter(): Promise<void> {
     const duties = [
       () => this.#keepInPlace(),
+      () => this.#showLife(),
       () => this.#endOldSegment(),
       () => this.#recoverFromFullDisk(),
       () => this.#keepQuota(),
@@ -391,6 +394,15 @@ class Journal implements JournalWriter, FrameSink {
     }
     for (const log of this.#open) log.segmentsLost(survivor);
     this.#segments.leave(segment);
+  }
+
+  /** A recorder that cannot see our process (it runs in another container) takes a journal without changes for dead. */
+  async #showLife(): Promise<void> {
+    const segment = this.#segments.current;
+    const nowUs = this.#clock.nowUs();
+    if (segment === undefined || nowUs - this.#lifeShownAtUs < lifeEveryUs) return;
+    this.#lifeShownAtUs = nowUs;
+    await this.#fs.setModifiedAt(segment.path, Date.now());
   }
 
   async #endOldSegment(): Promise<void> {
@@ -431,6 +443,7 @@ const attemptsMax = 2;
 const retryDelayMsMin = 100;
 const retryDelayMsMax = 2000;
 const stallUs = 5_000_000;
+const lifeEveryUs = 10_000_000;
 const closeMsMax = 10_000;
 /** Heads and ends may go this far over the bound for bodies. */
 const headsPendingBytesMax = 16 * 1024 * 1024;

@@ -35,7 +35,12 @@ export class JournalTail {
   readonly #resumedAt: JournalPlace;
   #directory: JournalDirectory;
   #isCoreDead = false;
+  #wasFoundDead = false;
   #hasEnded = false;
+  /** The last place in front of an incomplete frame, and how long its segment was, when that seemed to be the end. */
+  #end: (JournalPlace & { readonly bytes: number }) | undefined;
+  /** The listing that showed a gap in the numbers for the first time. */
+  #gapSeenIn: JournalDirectory | undefined;
   #segmentNumber: number;
   /** Bytes of the current segment that were read; `#reader.offset` lags behind by an incomplete frame. */
   #readOffset: number;
@@ -85,10 +90,15 @@ export class JournalTail {
     return bytes;
   }
 
-  /** What is known now about the directory. Must be asked *before* a step may take an end for the end. */
+  /**
+   * What is known now about the directory. A death counts from the second listing on: the first one may be older than
+   * the last segment of a core that died right after it.
+   */
   update(directory: JournalDirectory, isCoreDead: boolean): void {
     this.#directory = directory;
-    this.#isCoreDead = isCoreDead;
+    this.#isCoreDead = isCoreDead && this.#wasFoundDead;
+    this.#wasFoundDead = isCoreDead;
+    if (this.#hasEnded && this.#hasGrown()) this.#goOn();
   }
 
   segmentPath(segmentNumber: number): string {
@@ -101,8 +111,12 @@ export class JournalTail {
     const { segments } = this.#directory;
     const isCoreDead = this.#isCoreDead;
     const current = segments.find((segment) => segment.number >= this.#segmentNumber);
-    if (current === undefined) return isCoreDead ? this.#end() : nothing;
-    if (current.number !== this.#segmentNumber) this.#moveTo(current.number);
+    if (current === undefined && isCoreDead) return this.#interrupt();
+    if (current === undefined) return this.#returnToLast();
+    if (current.number !== this.#segmentNumber) {
+      if (!this.#isGapCertain()) return nothing;
+      this.#moveTo(current.number);
+    }
 
     const isSealed = segments.at(-1)!.number > current.number;
     const read = await this.#readMore(current);
@@ -116,6 +130,7 @@ export class JournalTail {
       };
     }
     if (!isSealed && !isCoreDead) return nothing;
+    this.#end = { segmentNumber: current.number, offset: this.#reader.offset, bytes: this.#readOffset };
     const finished = this.#take(this.#reader.finish(), noBlock);
     this.#moveTo(current.number + 1);
     return { finished, readBytes: 0, isMoving: true };
@@ -168,17 +183,54 @@ export class JournalTail {
     return !isResumed || this.counts.damagedBytes > 0;
   }
 
-  #end(): TailStep {
+  /**
+   * A segment may be made while its directory is read, and then be missing beside a later one. It is there when the
+   * directory is read again; what is missing then as well is gone.
+   */
+  #isGapCertain(): boolean {
+    this.#gapSeenIn ??= this.#directory;
+    return this.#gapSeenIn !== this.#directory;
+  }
+
+  /** A core lives that was taken for dead before we began: its last segment was passed too early. */
+  #returnToLast(): TailStep {
+    const last = this.#directory.segments.at(-1);
+    if (last === undefined || this.#readOffset > 0) return nothing;
+    this.#moveTo(last.number);
+    return { ...nothing, isMoving: true };
+  }
+
+  #hasGrown(): boolean {
+    const last = this.#directory.segments.at(-1);
+    if (last === undefined || this.#end === undefined) return false;
+    const { segmentNumber, bytes } = this.#end;
+    return last.number > segmentNumber || (last.number === segmentNumber && last.bytes > bytes);
+  }
+
+  /**
+   * The core was not dead. What is stored as interrupted stays so, because the store never changes an exchange; all
+   * others are read on.
+   */
+  #goOn(): void {
+    const { segmentNumber, offset } = this.#end!;
+    this.#hasEnded = false;
+    this.#moveTo(segmentNumber, offset);
+  }
+
+  #interrupt(): TailStep {
     this.#hasEnded = true;
+    const last = this.#directory.segments.at(-1);
+    if (last !== undefined) this.#end ??= { segmentNumber: last.number, offset: 0, bytes: last.bytes };
     const finished = this.assembler.interrupt().filter((exchange) => this.#isOurs(exchange));
     for (const exchange of finished) this.#unsettled.add(exchange);
     return { finished, readBytes: 0, isMoving: finished.length > 0 };
   }
 
-  #moveTo(segmentNumber: number): void {
+  #moveTo(segmentNumber: number, offset = 0): void {
     this.#pastCounts = this.counts;
+    this.#gapSeenIn = undefined;
     this.#segmentNumber = segmentNumber;
-    this.#readOffset = 0;
+    this.#readOffset = offset;
     this.#reader = this.#newReader();
   }
 

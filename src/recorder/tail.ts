@@ -1,4 +1,4 @@
-import { isProcessAlive } from '#generation';
+import { isOfThisPidNamespace, isProcessAlive } from '#generation';
 import { type JournalDirectory, listJournals, readSegmentOpened } from '#journal/read';
 import type { JournalPosition } from '#store';
 import { JournalTail, type TailStep } from './journal-tail.ts';
@@ -30,8 +30,11 @@ export interface Tail {
 const listingMsMax = 200;
 /** While bytes come, a new segment should not wait for the slow rhythm. */
 const listingMsMin = 40;
-/** A core writes its first segment at once; a directory without any for so long belongs to nobody. */
-const unknownCoreMsMax = 60_000;
+/**
+ * A core that cannot be judged by its pid is dead when its journal did not change for so long: a living one touches its
+ * newest segment every few seconds.
+ */
+const quietMsMax = 60_000;
 const recentBytesMax = 48 * 1024 * 1024;
 
 export function createTail(options: TailOptions): Tail {
@@ -53,8 +56,9 @@ export function createTail(options: TailOptions): Tail {
         journal = new JournalTail(found, { position: positions.get(found.coreId), recent });
         journals.set(found.coreId, journal);
       }
-      if (!journal.hasEnded) journal.update(found, await isDead(found));
-      else journal.update(found, true);
+      const hadEnded = journal.hasEnded;
+      journal.update(found, await isDead(found));
+      if (hadEnded && !journal.hasEnded) cores.get(found.coreId)!.isPidMisleading = true;
     }
     for (const [coreId, journal] of journals) {
       if (seen.has(coreId)) continue;
@@ -65,17 +69,31 @@ export function createTail(options: TailOptions): Tail {
     listedAtMs = nowMs();
   }
 
+  /**
+   * By its process where that can be seen. Two containers may share a data directory, and a pid of another namespace
+   * names a stranger here, or nobody.
+   */
   async function isDead(found: JournalDirectory): Promise<boolean> {
+    const core = coreOf(found);
+    core.process ??= await processOf(found);
+    const { pid, startToken } = core.process ?? {};
+    const isPidOfUse = pid !== undefined && !core.isPidMisleading && isOfThisPidNamespace(startToken);
+    if (isPidOfUse) return !isAlive(pid, startToken);
+    return nowMs() - core.changedAtMs > quietMsMax;
+  }
+
+  /** The clock of the wall plays no part: it may jump. */
+  function coreOf(found: JournalDirectory): Core {
+    const newest = found.segments.at(-1);
+    const mark = newest === undefined ? '' : `${newest.number} ${newest.bytes} ${newest.modifiedAtMs}`;
     let core = cores.get(found.coreId);
     if (core === undefined) {
-      core = { firstSeenMs: nowMs() };
+      core = { mark, changedAtMs: nowMs(), isPidMisleading: false };
       cores.set(found.coreId, core);
     }
-    core.process ??= await processOf(found);
-    if (core.process !== undefined) return !isAlive(core.process.pid, core.process.startToken);
-    const newestMs = found.segments.at(-1)?.modifiedAtMs;
-    const isQuiet = newestMs === undefined || Date.now() - newestMs > unknownCoreMsMax;
-    return isQuiet && nowMs() - core.firstSeenMs > unknownCoreMsMax;
+    if (core.mark !== mark) core.changedAtMs = nowMs();
+    core.mark = mark;
+    return core;
   }
 
   return {
@@ -102,7 +120,11 @@ export function createTail(options: TailOptions): Tail {
 }
 
 interface Core {
-  readonly firstSeenMs: number;
+  /** Of the newest segment: differs when the core lives. */
+  mark: string;
+  changedAtMs: number;
+  /** The process seemed to be gone, and yet the journal grew. */
+  isPidMisleading: boolean;
   process?: { readonly pid: number; readonly startToken?: string } | undefined;
 }
 
