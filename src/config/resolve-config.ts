@@ -88,7 +88,7 @@ function coreConfig(config: ReadConfig, around: Surroundings): CoreConfig {
     defaultProvider: config.default_provider,
     ...(server.front === 'builtin'
       ? { dataAddress: { host: reachableHost(server.host), port: server.data_port } }
-      : {}),
+      : { ports: [server.port] }),
   };
 }
 

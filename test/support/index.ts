@@ -13,6 +13,7 @@ export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } f
 export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
 export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './direct-and-through.ts';
 export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
+export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } from './front.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
 export {
   answerAsProvider,
