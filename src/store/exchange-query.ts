@@ -1,4 +1,12 @@
-import { type ExpressionBuilder, type ExpressionWrapper, type Kysely, type SqlBool, sql } from 'kysely';
+import {
+  type AliasableExpression,
+  type ExpressionBuilder,
+  type ExpressionWrapper,
+  type Kysely,
+  type SelectQueryBuilder,
+  type SqlBool,
+  sql,
+} from 'kysely';
 import { exchangeIdToBytes, isExchangeId } from '#exchange';
 import type { ExchangeFilter, ListPlace } from './store.ts';
 import type { Tables } from './tables.ts';
@@ -30,10 +38,18 @@ export function conditionsOf(builder: Builder, filter: ExchangeFilter): Conditio
   if (filter.fromMs !== undefined) all.push(builder('received_at_ms', '>=', filter.fromMs));
   if (filter.toMs !== undefined) all.push(builder('received_at_ms', '<', filter.toMs));
   if (filter.statusFrom !== undefined) all.push(builder('status', '>=', filter.statusFrom));
-  if (filter.statusFrom !== undefined && filter.statusFrom >= 400)
-    all.push(builder('status', '>=', sql.lit(400)));
+  if (hasStatus(filter) && !isOkWithin(filter)) all.push(builder('status', 'is distinct from', sql.lit(200)));
   if (filter.statusBelow !== undefined) all.push(builder('status', '<', filter.statusBelow));
   return builder.and(all);
+}
+
+function hasStatus(filter: ExchangeFilter): boolean {
+  return filter.statusFrom !== undefined || filter.statusBelow !== undefined;
+}
+
+/** True when the range of statuses is one that nearly every exchange lies in. */
+function isOkWithin({ statusFrom = 0, statusBelow = Number.POSITIVE_INFINITY }: ExchangeFilter): boolean {
+  return statusFrom <= 200 && 200 < statusBelow;
 }
 
 /** What is older than this place in the order of lists. */
@@ -86,12 +102,92 @@ export function countQuery(
   filter: ExchangeFilter,
   models: readonly string[] | undefined,
 ) {
-  return queries
+  return queries.selectNoFrom(countOf(queries, filter, models).as('count')).compile();
+}
+
+/**
+ * Nearly every exchange is complete and has status 200, and no index tells those apart: counting them would read every
+ * row. The few others have an index, so they are counted and taken off.
+ */
+function countOf(
+  queries: Kysely<Tables>,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+): AliasableExpression<number> {
+  const { outcome, ...anyOutcome } = filter;
+  if (outcome === 'complete') {
+    const others = countAmong(queries, anyOutcome, models, (builder) =>
+      builder('outcome', '<>', sql.lit('complete')),
+    );
+    return sql<number>`${allBefore(queries, anyOutcome, models)} - ${others}`;
+  }
+  const { statusFrom = 0, statusBelow, ...anyStatus } = filter;
+  if (hasStatus(filter) && isOkWithin(filter)) {
+    const others = countAmong(queries, anyStatus, models, (builder) =>
+      builder.and([
+        builder('status', 'is distinct from', sql.lit(200)),
+        builder.or([
+          builder('status', 'is', null),
+          builder('status', '<', statusFrom),
+          ...(statusBelow === undefined ? [] : [builder('status', '>=', statusBelow)]),
+        ]),
+      ]),
+    );
+    return sql<number>`${allBefore(queries, anyStatus, models)} - ${others}`;
+  }
+  return countWhere(queries, filter, models);
+}
+
+/** What the others are taken off from; how many there are at all is known without counting. */
+function allBefore(
+  queries: Kysely<Tables>,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+): AliasableExpression<number> {
+  const isAll = models === undefined && Object.values(filter).every((value) => value === undefined);
+  if (!isAll) return countOf(queries, filter, models);
+  return queries.selectFrom('counters').select('value').where('name', '=', 'exchanges').$castTo<number>();
+}
+
+function countWhere(
+  queries: Kysely<Tables>,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+): AliasableExpression<number> {
+  return counted(queries.selectFrom('exchanges'), filter, models);
+}
+
+/** Counts within the few that the condition leaves. */
+function countAmong(
+  queries: Kysely<Tables>,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+  few: (builder: Builder) => Condition,
+): AliasableExpression<number> {
+  const { id, sessionId, agentId, tag } = filter;
+  const isNarrow = [id, sessionId, agentId, tag].some((value) => value !== undefined);
+  if (isNarrow) return counted(queries.selectFrom('exchanges').where(few), filter, models);
+  // The limit keeps the two apart: an engine that takes all filters for equally narrow begins with the wrong one.
+  const those = queries
     .selectFrom('exchanges')
+    .select(['received_at_ms', 'asked_model', 'provider', 'path', 'outcome', 'status'])
+    .where(few)
+    .limit(Number.MAX_SAFE_INTEGER);
+  return counted(queries.selectFrom(those.as('exchanges')) as unknown as Exchanges, filter, models);
+}
+
+type Exchanges = SelectQueryBuilder<Tables, 'exchanges', object>;
+
+function counted(
+  exchanges: Exchanges,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+): AliasableExpression<number> {
+  return exchanges
     .select((builder) => builder.fn.countAll<number>().as('count'))
     .where((builder) => conditionsOf(builder, filter))
     .$if(models !== undefined, (chosen) => chosen.where('asked_model', 'in', models!))
-    .compile();
+    .$castTo<number>();
 }
 
 /** Sequences and ids of exchanges that pass, for deleting. */

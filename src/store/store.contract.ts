@@ -262,6 +262,24 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       ['a path', { path: '/v1/models' }, (e) => e.path === '/v1/models'],
       ['an outcome', { outcome: 'interrupted' }, (e) => e.outcome === 'interrupted'],
       ['completeness', { outcome: 'complete' }, (e) => e.outcome === 'complete'],
+      [
+        'completeness with a provider and a status',
+        { outcome: 'complete', provider: 'anthropic', statusFrom: 200, statusBelow: 300 },
+        (e) => e.outcome === 'complete' && e.provider === 'anthropic' && e.status === 200,
+      ],
+      [
+        'a good status of a session',
+        { statusBelow: 300, sessionId: 'session-4' },
+        (e) => e.status === 200 && e.sessionId === 'session-4',
+      ],
+      [
+        'a good status of some models',
+        { statusFrom: 200, modelContains: '-', toMs: 1_700_000_000_030 },
+        (e) =>
+          e.status !== undefined &&
+          (e.askedModel?.includes('-') ?? false) &&
+          e.receivedAtMs < 1_700_000_000_030,
+      ],
       ['error statuses', { statusFrom: 400, statusBelow: 600 }, (e) => (e.status ?? 0) >= 400],
       ['low statuses', { statusFrom: 100, statusBelow: 300 }, (e) => e.status === 200],
       ['an id', { id: items[5]!.exchange.id }, (e) => e.id === items[5]!.exchange.id],

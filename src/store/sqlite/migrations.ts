@@ -152,13 +152,13 @@ CREATE TABLE exchanges (
 CREATE INDEX exchanges_by_time ON exchanges (received_at_ms, id);
 CREATE INDEX exchanges_by_id_tail ON exchanges (id_tail);
 CREATE INDEX exchanges_by_asked_model ON exchanges (asked_model, received_at_ms);
-CREATE INDEX exchanges_by_provider ON exchanges (provider, received_at_ms);
+CREATE INDEX exchanges_by_provider ON exchanges (provider, received_at_ms, asked_model);
 CREATE INDEX exchanges_by_path ON exchanges (path, received_at_ms);
 CREATE INDEX exchanges_by_session ON exchanges (session_id, received_at_ms) WHERE session_id IS NOT NULL;
 CREATE INDEX exchanges_by_agent ON exchanges (agent_id, received_at_ms) WHERE agent_id IS NOT NULL;
 CREATE INDEX exchanges_by_tag ON exchanges (tag, received_at_ms) WHERE tag IS NOT NULL;
 CREATE INDEX exchanges_not_complete ON exchanges (outcome, received_at_ms) WHERE outcome <> 'complete';
-CREATE INDEX exchanges_with_error_status ON exchanges (received_at_ms, id, status) WHERE status >= 400;
+CREATE INDEX exchanges_with_other_status ON exchanges (received_at_ms, id, status) WHERE status IS DISTINCT FROM 200;
 
 CREATE INDEX exchanges_by_tools ON exchanges (tools_declared) WHERE tools_declared IS NOT NULL;
 CREATE TABLE tool_lists (

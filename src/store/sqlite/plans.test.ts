@@ -37,7 +37,7 @@ describe('the plans of SQLite for lists', () => {
     ['one model', {}, ['m'], 'exchanges_by_asked_model'],
     ['two models', {}, ['m', 'n'], 'exchanges_by_asked_model'],
     ['an unusual outcome', { outcome: 'interrupted' }, undefined, 'exchanges_not_complete'],
-    ['error statuses', { statusFrom: 400, statusBelow: 500 }, undefined, 'exchanges_with_error_status'],
+    ['error statuses', { statusFrom: 400, statusBelow: 500 }, undefined, 'exchanges_with_other_status'],
   ];
 
   for (const [name, filter, models, index] of cases) {
