@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { pack, packWithBase } from './packing.ts';
 import { RecentMap } from './recent-map.ts';
 import type { SqlSession } from './sql-engine.ts';
@@ -115,13 +115,13 @@ export interface ChunkToStore {
 }
 
 export function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
-async function findChunk(session: SqlSession, hash: Uint8Array): Promise<number | undefined> {
+async function findChunk(session: SqlSession, wanted: Uint8Array): Promise<number | undefined> {
   const [row] = await session.all<{ id: number }>(
     'SELECT id FROM chunks WHERE substr(sha256, 1, 6) = ? AND sha256 = ?',
-    [hash.subarray(0, 6), hash],
+    [wanted.subarray(0, 6), wanted],
   );
   return row?.id;
 }
@@ -139,6 +139,7 @@ async function insertRow(
   return row!.id;
 }
 
-function keyOf(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
+function keyOf(sha256OfBytes: Uint8Array): string {
+  const { buffer, byteOffset, length } = sha256OfBytes;
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
