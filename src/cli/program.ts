@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { installation } from './installation.ts';
 
 /** Options that every command understands. */
@@ -26,6 +26,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride();
   addServiceCommands(program);
+  addReplacingCommands(program);
   addReadingCommands(program);
   addConfigCommands(program);
   addDatabaseCommands(program);
@@ -63,6 +64,37 @@ function addServiceCommands(program: Command): void {
     .action(async (_options, command: Command) => {
       const { stop } = await import('./stop.ts');
       await stop(command.optsWithGlobals());
+    });
+}
+
+function addReplacingCommands(program: Command): void {
+  const which = () =>
+    new Argument('[service]', 'which one').choices(['core', 'record', 'data', 'all']).default('all');
+  program
+    .command('restart')
+    .description('go on in new processes of the same programs, without a gap')
+    .addArgument(which())
+    .addOption(jsonOption())
+    .action(async (service, _options, command: Command) => {
+      const { restart } = await import('./replace.ts');
+      await restart(service, command.optsWithGlobals());
+    });
+  program
+    .command('reload')
+    .description('go on with the configuration as it is now, without a gap')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { reload } = await import('./replace.ts');
+      await reload(command.optsWithGlobals());
+    });
+  program
+    .command('upgrade')
+    .description('go on with the programs of this installation, newer or older, without a gap')
+    .addArgument(which())
+    .addOption(jsonOption())
+    .action(async (service, _options, command: Command) => {
+      const { upgrade } = await import('./replace.ts');
+      await upgrade(service, command.optsWithGlobals());
     });
 }
 

@@ -1,11 +1,17 @@
 import type { ResolvedConfig } from '#config';
 import type { ListeningAddress } from '#generation';
-import type { ServicePlan } from '#supervisor';
+import type { ServiceName, ServicePlan } from '#supervisor';
 import { coreNodeOptions } from './core-node-options.ts';
 import { installation } from './installation.ts';
 
+/** What to run for a service, with the programs of this installation. */
+export function planOf(service: ServiceName, config: ResolvedConfig): ServicePlan {
+  if (service === 'core') return corePlan(config);
+  return service === 'recorder' ? recorderPlan(config) : dataPlan(config);
+}
+
 /** proxy-core serves the front when there is one, and pipes to the address that proxy-data really has. */
-export function corePlan(config: ResolvedConfig): ServicePlan {
+function corePlan(config: ResolvedConfig): ServicePlan {
   return {
     service: 'core',
     program: installation().programs.core,
@@ -19,7 +25,7 @@ export function corePlan(config: ResolvedConfig): ServicePlan {
   };
 }
 
-export function recorderPlan(config: ResolvedConfig): ServicePlan {
+function recorderPlan(config: ResolvedConfig): ServicePlan {
   return {
     service: 'recorder',
     program: installation().programs.recorder,
@@ -29,7 +35,7 @@ export function recorderPlan(config: ResolvedConfig): ServicePlan {
 }
 
 /** proxy-data accepts a `Host` with its own port and with the port of the front. */
-export function dataPlan(config: ResolvedConfig): ServicePlan {
+function dataPlan(config: ResolvedConfig): ServicePlan {
   return {
     service: 'data',
     program: installation().programs.data,

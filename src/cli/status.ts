@@ -1,5 +1,12 @@
-import { askStatus, type RunState, readRunStates, type ServiceStatus } from '#supervisor';
+import {
+  askStatus,
+  type GenerationStatus,
+  type RunState,
+  readRunStates,
+  type ServiceStatus,
+} from '#supervisor';
 import { exitCodes } from './cli-error.ts';
+import { journalLag } from './journal-lag.ts';
 import { painted, print, printable, printJson } from './output.ts';
 import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
@@ -9,10 +16,20 @@ import { urlOf } from './url.ts';
 export async function status(options: GlobalOptions & { readonly json?: true }): Promise<void> {
   const { config } = await readConfig(options);
   const states = await Promise.all(readRunStates(config.dataDir).map(freshest));
+  const lag = journalLag(config.dataDir);
   if (options.json)
-    printJson({ v: 1, dataDir: config.dataDir, running: states.length > 0, supervisors: states });
+    printJson({
+      v: 1,
+      dataDir: config.dataDir,
+      running: states.length > 0,
+      supervisors: states,
+      journal: lag ?? null,
+    });
   else if (states.length === 0) print(`Nothing runs with the data directory ${config.dataDir}.`);
-  else for (const line of states.flatMap(stateLines)) print(line);
+  else {
+    for (const line of states.flatMap(stateLines)) print(line);
+    if (lag !== undefined) print(`  journal   ${lag.lagBytes} bytes, ${lag.lagMs} ms behind`);
+  }
   process.exitCode = exitCodeFor(states);
 }
 
@@ -31,18 +48,39 @@ function stateLines(state: RunState): string[] {
   const up = `${state.state}, pid ${state.pid}, up ${duration(Date.now() - state.startedAtMs)}`;
   return [
     `throughline ${state.version}  ${up}`,
-    ...state.services.map(serviceLine),
+    ...state.services.flatMap(serviceLines),
     ...state.addresses.map((address) => `  ${address.purpose.padEnd(9)} ${urlOf(address)}`),
   ];
 }
 
-function serviceLine(one: ServiceStatus): string {
+function serviceLines(one: ServiceStatus): string[] {
   const sign = one.state === 'ready' ? painted('green', '✔') : painted('red', '✖');
-  const facts = [one.state, one.pid === undefined ? '' : `pid ${one.pid}`];
-  if (one.generation > 1) facts.push(`started ${one.generation} times`);
-  if (one.openExchanges !== undefined) facts.push(`${one.openExchanges} requests in flight`);
+  const facts = [one.state, ...generationFacts(one)];
   if (one.trouble !== undefined) facts.push(printable(one.trouble));
-  return `${sign} ${one.service.padEnd(9)} ${facts.filter((fact) => fact !== '').join(', ')}`;
+  const lines = [`${sign} ${one.service.padEnd(9)} ${facts.join(', ')}`];
+  if (one.candidate !== undefined)
+    lines.push(`    to come   ${['is starting', ...generationFacts(one.candidate)].join(', ')}`);
+  for (const old of one.retiring)
+    lines.push(`    retiring  ${['was replaced', ...generationFacts(old)].join(', ')}`);
+  if (one.lastReplacement?.ok === false)
+    lines.push(`    last replacement failed: ${printable(one.lastReplacement.reason)}`);
+  return lines;
+}
+
+function generationFacts({
+  generation,
+  version,
+  pid,
+  startedAtMs,
+  openExchanges,
+}: GenerationStatus): string[] {
+  return [
+    ...(pid === undefined ? [] : [`pid ${pid}`]),
+    `generation ${generation}`,
+    `version ${version}`,
+    ...(startedAtMs === undefined ? [] : [`up ${duration(Date.now() - startedAtMs)}`]),
+    ...(openExchanges === undefined ? [] : [`${openExchanges} requests in flight`]),
+  ];
 }
 
 function duration(ms: number): string {

@@ -1,13 +1,14 @@
-import { ensureDataDir, formatConfigProblem, type ResolvedConfig } from '#config';
+import { formatConfigProblem } from '#config';
 import { prepareProcess } from '#generation';
-import { runSupervisor, type ServiceName, type ServicePlan, SupervisorError } from '#supervisor';
+import { runSupervisor, type ServiceName, SupervisorError } from '#supervisor';
 import { bannerLines } from './banner.ts';
 import { CliError, exitCodes } from './cli-error.ts';
 import { installation } from './installation.ts';
 import { note, print } from './output.ts';
+import { prepareDataDir } from './prepare-data-dir.ts';
 import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
-import { corePlan, dataPlan, recorderPlan } from './service-plans.ts';
+import { planOf } from './service-plans.ts';
 
 const servicesOf = {
   up: ['core', 'recorder', 'data'],
@@ -22,7 +23,7 @@ export async function up(command: keyof typeof servicesOf, options: GlobalOption
   keepRunningUnread();
   const loaded = await readConfig(options);
   for (const warning of loaded.warnings) note(formatConfigProblem(warning));
-  const config = await prepared(loaded.config);
+  const config = await prepareDataDir(loaded.config);
   const { version } = installation();
   const supervisor = await runSupervisor({
     config: config.supervisor,
@@ -42,18 +43,6 @@ function keepRunningUnread(): void {
     stream.removeAllListeners('error');
     stream.on('error', () => {});
   }
-}
-
-async function prepared(config: ResolvedConfig): Promise<ResolvedConfig> {
-  const result = await ensureDataDir(config);
-  if (result.ok) return result.config;
-  for (const problem of result.problems) note(formatConfigProblem(problem));
-  throw new CliError(exitCodes.configInvalid, 'the data directory cannot be used');
-}
-
-function planOf(service: ServiceName, config: ResolvedConfig): ServicePlan {
-  if (service === 'core') return corePlan(config);
-  return service === 'recorder' ? recorderPlan(config) : dataPlan(config);
 }
 
 function asCliError(error: unknown): never {

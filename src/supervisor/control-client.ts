@@ -1,8 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import { readLines } from './lines.ts';
+import type { Receipt, ReplaceRequest } from './replace-services.ts';
 import type { RunState } from './run-state.ts';
 
 const answerWithinMs = 5_000;
+/** Three services, each of which may take 30 s to be ready and a little to be told of. */
+const replacedWithinMs = 120_000;
 const answerBytesMax = 256 * 1024;
 
 /** Asks a supervisor how it is. Rejects when it does not answer. */
@@ -23,13 +26,26 @@ export async function askStop(controlSocket: string, options: { readonly now: bo
   await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
-function ask(controlSocket: string, request: unknown): Promise<{ answer: unknown; socket: Socket }> {
+/**
+ * Replaces services and tells what came of each. Rejects with a sentence when nothing was begun: the supervisor is
+ * busy, the listeners would change, or it does not answer.
+ */
+export async function askReplace(controlSocket: string, request: ReplaceRequest): Promise<Receipt> {
+  const { answer, socket } = await ask(controlSocket, { command: 'replace', ...request }, replacedWithinMs);
+  socket.destroy();
+  const { error } = answer as { error?: string };
+  if (error !== undefined) throw new Error(error);
+  return answer as Receipt;
+}
+
+function ask(
+  controlSocket: string,
+  request: unknown,
+  withinMs = answerWithinMs,
+): Promise<{ answer: unknown; socket: Socket }> {
   return new Promise((resolve, reject) => {
     const socket = connect(controlSocket);
-    const timer = setTimeout(
-      () => socket.destroy(new Error('the supervisor does not answer')),
-      answerWithinMs,
-    );
+    const timer = setTimeout(() => socket.destroy(new Error('the supervisor does not answer')), withinMs);
     socket.on('error', reject);
     socket.on('close', () => {
       clearTimeout(timer);

@@ -7,7 +7,8 @@ import { readLines } from './lines.ts';
 /** `sun_path` of Linux holds 108 bytes, of macOS 104, with the final zero. */
 const socketPathBytesMax = 103;
 const connectionsMax = 16;
-const requestBytesMax = 4096;
+/** A new configuration with its lists of names and certificates. */
+const requestBytesMax = 1024 * 1024;
 const idleMs = 10_000;
 
 export interface ControlHandlers {
@@ -15,6 +16,8 @@ export interface ControlHandlers {
   status(): unknown;
   /** Begins a stop; the connection stays open until the supervisor is gone. `now` cuts open exchanges. */
   stop(now: boolean): unknown;
+  /** Replaces services; answered when that has succeeded or failed. Never rejects. */
+  replace(request: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
 export interface ControlSocket {
@@ -23,8 +26,8 @@ export interface ControlSocket {
 }
 
 /**
- * Answers `{"command":"status"}` and `{"command":"stop","now":false}`, one JSON object a line, to this user's
- * processes only (socket mode 0600 in a directory of mode 0700). A path too long for a Unix socket is replaced by
+ * Answers `{"command":"status"}`, `{"command":"stop","now":false}` and `{"command":"replace","services":["core"]}`
+ * (see `ReplaceRequest`), one JSON object a line, to this user's processes only (socket mode 0600 in a directory of mode 0700). A path too long for a Unix socket is replaced by
  * one in a private directory under the system's temporary directory; `path` says which one it became.
  */
 export async function openControlSocket(
@@ -69,8 +72,9 @@ function serve(socket: Socket, handlers: ControlHandlers): void {
   socket.setTimeout(idleMs, () => socket.destroy());
   socket.on('error', () => socket.destroy());
   readLines(socket, requestBytesMax, (line) => {
-    if (!socket.writable) return;
-    socket.write(`${JSON.stringify(answer(line, socket, handlers))}\n`);
+    void Promise.resolve(answer(line, socket, handlers)).then((answered) => {
+      if (socket.writable) socket.write(`${JSON.stringify(answered)}\n`);
+    });
   });
 }
 
@@ -81,7 +85,11 @@ function answer(line: string, socket: Socket, handlers: ControlHandlers): unknow
     socket.setTimeout(0);
     return handlers.stop(request.now === true);
   }
-  return { v: 1, error: 'unknown command: this supervisor understands status and stop' };
+  if (request?.command === 'replace') {
+    socket.setTimeout(0);
+    return handlers.replace(request).finally(() => socket.setTimeout(idleMs));
+  }
+  return { v: 1, error: 'unknown command: this supervisor understands status, stop and replace' };
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

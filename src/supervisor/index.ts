@@ -6,12 +6,14 @@
  * Read `handover.ts` first: the life of one service as a pure state machine. `service-run.ts` carries it out,
  * `shut-down.ts` is the order of leaving, `supervisor.ts` puts everything together.
  */
-export { askStatus, askStop } from './control-client.ts';
-export type { RunState, ServiceStatus } from './run-state.ts';
+export { askReplace, askStatus, askStop } from './control-client.ts';
+export type { Receipt, ReplaceRequest } from './replace-services.ts';
+export type { GenerationStatus, Replacement, RunState, ServiceStatus } from './run-state.ts';
 export { readRunStates } from './run-state.ts';
 export type { Supervisor } from './supervisor.ts';
 export { runSupervisor } from './supervisor.ts';
 export type {
+  Release,
   ServiceName,
   ServicePlan,
   SupervisorOptions,

@@ -17,14 +17,14 @@ export class ShutDown {
   /** Resolves when every process is gone. */
   readonly ended: Promise<void>;
   readonly #services: readonly ServiceRun[];
-  readonly #options: { readonly drainMs: number; readonly log: Log };
+  readonly #options: { drainMs: number; readonly log: Log };
   #hasBegun = false;
   #isHurried = false;
   #end: () => void = () => {};
 
   constructor(services: readonly ServiceRun[], options: { readonly drainMs: number; readonly log: Log }) {
     this.#services = services;
-    this.#options = options;
+    this.#options = { ...options };
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -33,6 +33,11 @@ export class ShutDown {
   get state(): 'running' | 'draining' | 'stopping' {
     if (this.#isHurried) return 'stopping';
     return this.#hasBegun ? 'draining' : 'running';
+  }
+
+  /** From now on a stop waits so long for proxy-core; 0 = until its streams end. */
+  set drainMs(drainMs: number) {
+    this.#options.drainMs = drainMs;
   }
 
   get wasHurried(): boolean {

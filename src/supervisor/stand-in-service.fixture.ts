@@ -25,6 +25,8 @@ export interface StandInConfig {
     | 'report-another-port'
     | 'ignore-drain'
     | 'ignore-everything'
+    | 'never-ready'
+    | 'die-soon'
     | 'say-much';
   /** Generations before this one exit at once. */
   readonly servesFrom?: number;
@@ -86,6 +88,8 @@ onStop(() => {
   note('stop');
   if (behaviour !== 'ignore-everything') process.exit(0);
 });
+if (behaviour === 'never-ready') await new Promise(() => {});
+if (behaviour === 'die-soon') setTimeout(() => process.exit(5), 50);
 reportReady(
   behaviour === 'report-another-port' ? addresses.map((one) => ({ ...one, port: one.port + 1 })) : addresses,
 );

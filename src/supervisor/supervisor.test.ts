@@ -1,108 +1,20 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, statSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { isRunning, makeTempDir, waitFor } from '#test-support';
+import { askStatus, askStop, readRunStates } from './index.ts';
 import {
-  endProcess,
-  isRunning,
-  makeTempDir,
-  type OwnProcess,
-  startNode,
-  type TempDir,
-  waitFor,
-} from '#test-support';
-import { askStatus, askStop, type RunState, readRunStates, type ServiceName } from './index.ts';
-import type { StandInConfig } from './stand-in-service.fixture.ts';
-import type { SuperviseOptions } from './supervise.fixture.ts';
+  ask,
+  endSupervised,
+  everything,
+  hold,
+  pidsOf,
+  settled,
+  sockets,
+  supervise,
+} from './supervised-fixture.ts';
 
-const program = fileURLToPath(new URL('./supervise.fixture.ts', import.meta.url));
-const sockets: { destroy(): unknown }[] = [];
-const supervisors: { process: OwnProcess; diary: string; dir: TempDir }[] = [];
-afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-  const mine = supervisors.splice(0);
-  await Promise.all(mine.map((one) => endProcess(one.process, 20_000)));
-  for (const { diary } of mine) await waitFor(() => pidsOf(linesOf(diary)).every((pid) => !isRunning(pid)));
-  for (const { dir } of mine) dir.remove();
-});
-
-type Behaviours = Partial<Record<ServiceName, Omit<StandInConfig, 'diary'>>>;
-const everything: Behaviours = { core: {}, recorder: {}, data: {} };
-
-interface Supervised {
-  readonly dir: TempDir;
-  readonly process: OwnProcess;
-  state(): RunState;
-  diary(): string[];
-  port(purpose: string): number;
-}
-
-function supervise(
-  behaviours: Behaviours,
-  settings: { ports?: number; drainMs?: number; dir?: TempDir } = {},
-) {
-  const dir = settings.dir ?? makeTempDir('supervisor');
-  const diary = dir.join('diary');
-  const listeners = (['front', 'core', 'data'] as const).flatMap((purpose) =>
-    ['127.0.0.1', '::1'].map((host) => ({ purpose, host, port: settings.ports ?? 0 })),
-  );
-  const options: SuperviseOptions = {
-    config: { dataDir: dir.path, listeners, drainMs: settings.drainMs ?? 5_000, logLevel: 'debug' },
-    services: Object.fromEntries(
-      Object.entries(behaviours).map(([name, behaviour]) => [name, { ...behaviour, diary }]),
-    ),
-  };
-  const running = startNode(program, [JSON.stringify(options)], { env: {}, input: '' });
-  const supervised = { dir, process: running, diary };
-  supervisors.push(supervised);
-  return supervised;
-}
-
-async function settled(
-  behaviours: Behaviours,
-  settings: Parameters<typeof supervise>[1] = {},
-): Promise<Supervised> {
-  const { dir, process, diary } = supervise(behaviours, settings);
-  await waitFor(() => process.stdout().includes('\n'), { what: () => `the supervisor: ${process.stderr()}` });
-  const state = () => readRunStates(dir.path)[0]!;
-  const first = JSON.parse(process.stdout()) as RunState;
-  const port = (purpose: string) => first.addresses.find((one) => one.purpose === purpose)?.port ?? 0;
-  return { dir, process, state, diary: () => linesOf(diary), port };
-}
-
-function linesOf(diary: string): string[] {
-  try {
-    return readFileSync(diary, 'utf8').trimEnd().split('\n');
-  } catch {
-    return [];
-  }
-}
-
-function pidsOf(lines: readonly string[]): number[] {
-  return lines.flatMap((line) => /start (\d+)$/.exec(line)?.[1] ?? []).map(Number);
-}
-
-/** What a service answers; rejects when the connection is refused or reset. */
-function ask(port: number, question: string, host = '127.0.0.1'): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, host, () => socket.write(`${question}\n`));
-    let answer = '';
-    socket.on('data', (data) => {
-      answer += data.toString();
-    });
-    socket.on('end', () => resolve(answer.trim()));
-    socket.on('error', reject);
-  });
-}
-
-function hold(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('hold\n'));
-    socket.once('data', () => resolve(socket));
-    socket.on('error', reject);
-    sockets.push(socket);
-  });
-}
+afterEach(endSupervised);
 
 describe('a supervisor', () => {
   it('serves every address of both families from the start', async () => {

@@ -4,6 +4,7 @@ import { type BoundListener, bindListeners } from './bind-listeners.ts';
 import { type ControlSocket, openControlSocket } from './control-socket.ts';
 import { createLog, type Log } from './log.ts';
 import { LogSink } from './log-sink.ts';
+import { changedListeners, parseReplaceRequest, type Receipt, replaceServices } from './replace-services.ts';
 import { type RunState, removeRunState, runDirectory, writeRunState } from './run-state.ts';
 import { ServiceRun } from './service-run.ts';
 import { ShutDown } from './shut-down.ts';
@@ -63,6 +64,7 @@ class RunningSupervisor implements Supervisor {
   readonly #controlPath: string;
   #control: ControlSocket | undefined;
   #isStateStale = false;
+  #isReplacing = false;
   #settle: (state: RunState) => void = () => {};
   #finish: (exitCode: number) => void = () => {};
 
@@ -92,6 +94,7 @@ class RunningSupervisor implements Supervisor {
         void this.#leave(now ? 'now' : 'drain');
         return this.#state();
       },
+      replace: (request) => this.#replace(request),
     });
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void this.#leave('signal'));
     for (const service of this.#services) service.start();
@@ -111,6 +114,31 @@ class RunningSupervisor implements Supervisor {
       log: this.log,
       onChange: () => this.#noteChange(),
     });
+  }
+
+  /** One at a time: a second request meanwhile is told so. */
+  async #replace(value: Readonly<Record<string, unknown>>): Promise<Receipt | { v: 1; error: string }> {
+    const request = parseReplaceRequest(value);
+    if (typeof request === 'string') return { v: 1, error: request };
+    if (this.#isReplacing) return { v: 1, error: 'busy: another replacement is under way' };
+    if (this.#shutDown.state !== 'running') return { v: 1, error: 'Throughline is being stopped' };
+    const change =
+      request.listeners &&
+      changedListeners(this.#listeners(this.#options.config.listeners), this.#listeners(request.listeners));
+    if (change !== undefined) return { v: 1, error: change };
+    if (request.drainMs !== undefined) this.#shutDown.drainMs = request.drainMs;
+    this.#isReplacing = true;
+    try {
+      return await replaceServices(this.#services, request);
+    } finally {
+      this.#isReplacing = false;
+    }
+  }
+
+  /** Those among the configured listeners that the services here have. */
+  #listeners(all: readonly ListeningAddress[]): readonly ListeningAddress[] {
+    const purposes = new Set(this.#options.services.flatMap((plan) => plan.purposes));
+    return all.filter(({ purpose }) => purposes.has(purpose));
   }
 
   #noteChange(): void {

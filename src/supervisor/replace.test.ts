@@ -1,0 +1,168 @@
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { waitFor } from '#test-support';
+import { askReplace, askStatus, type Release } from './index.ts';
+import type { StandInConfig } from './stand-in-service.fixture.ts';
+import { ask, endSupervised, everything, hold, settled } from './supervised-fixture.ts';
+
+afterEach(endSupervised);
+
+const standIn = fileURLToPath(new URL('./stand-in-service.fixture.ts', import.meta.url));
+
+function release(version: string, config: Partial<StandInConfig>, diary = '/dev/null'): Release {
+  return { program: standIn, version, config: { diary, ...config } };
+}
+
+describe('replacing a service', () => {
+  it('carries on what the old generation has open, and the new one takes the rest', async () => {
+    const { port, state } = await settled(everything);
+    const socket = await hold(port('front'));
+    const receipt = await askReplace(state().controlSocket, { services: ['core'] });
+    expect(receipt).toMatchObject({
+      v: 1,
+      ok: true,
+      services: [{ service: 'core', ok: true, from: 1, to: 2, carriedOver: 1 }],
+    });
+    expect(await ask(port('front'), 'hello')).toMatch(/^2 /);
+    expect((await askStatus(state().controlSocket)).services[0]).toMatchObject({
+      generation: 2,
+      retiring: [{ generation: 1, openExchanges: 1 }],
+    });
+    socket.end();
+    await waitFor(() => state().services[0]?.retiring.length === 0);
+    expect(state().services.map(({ generation }) => generation)).toEqual([2, 1, 1]);
+  });
+
+  it('begins with what touches no traffic and leaves the rest alone when that fails', async () => {
+    const { port, state } = await settled(everything);
+    const receipt = await askReplace(state().controlSocket, {
+      services: ['core', 'data', 'recorder'],
+      releases: { data: release('2.0.0', { behaviour: 'exit-at-once' }) },
+    });
+    expect(receipt.ok).toBe(false);
+    expect(receipt.services.map(({ service, ok }) => [service, ok])).toEqual([
+      ['recorder', true],
+      ['data', false],
+    ]);
+    expect(await ask(port('data'), 'hello')).toMatch(/^1 /);
+    expect(await ask(port('front'), 'hello')).toMatch(/^1 /);
+  });
+
+  it.each([
+    ['UPG-03: exits at once', 'exit-at-once', 'ended before it was ready (exit code 3)'],
+    ['UPG-03: says that it cannot', 'fail', 'the moon is full'],
+    ['UPG-03: hangs', 'never-ready', 'was not ready after 1.5 s'],
+    ['UPG-04: listens elsewhere', 'report-another-port', 'listens on front'],
+  ] as const)('%s: the old generation goes on and the reason is kept', async (_title, behaviour, reason) => {
+    const { port, state, diary } = await settled({ core: {} }, { readyWithinMs: 1_500 });
+    const socket = await hold(port('front'));
+    const receipt = await askReplace(state().controlSocket, {
+      services: ['core'],
+      releases: { core: release('2.0.0', { behaviour }) },
+    });
+    expect(receipt.services).toEqual([
+      expect.objectContaining({ service: 'core', ok: false, reason: expect.stringContaining(reason) }),
+    ]);
+    expect((await askStatus(state().controlSocket)).services[0]).toMatchObject({
+      generation: 1,
+      state: 'ready',
+      version: '1.0.0',
+      lastReplacement: { ok: false, reason: expect.stringContaining(reason) },
+    });
+    expect(socket.readyState).toBe('open');
+    expect(await ask(port('front'), 'hello')).toMatch(/^1 /);
+    expect(diary().filter((line) => line.includes('drain'))).toEqual([]);
+  });
+
+  it('UPG-05: refuses a second replacement while one is under way', async () => {
+    const { state, port } = await settled({ core: {} }, { readyWithinMs: 1_500 });
+    const slow = askReplace(state().controlSocket, {
+      services: ['core'],
+      releases: { core: release('2.0.0', { behaviour: 'never-ready' }) },
+    });
+    await waitFor(() => state().services[0]?.candidate !== undefined);
+    await expect(askReplace(state().controlSocket, { services: ['core'] })).rejects.toThrow('busy');
+    expect((await slow).ok).toBe(false);
+    expect(await askReplace(state().controlSocket, { services: ['core'] })).toMatchObject({ ok: true });
+    expect(await ask(port('front'), 'hello')).toMatch(/^3 /);
+  });
+
+  it('UPG-05: goes on while five generations still have something open', async () => {
+    const { state, port } = await settled({ core: {} });
+    const held = [];
+    for (let generation = 1; generation <= 5; generation += 1) {
+      held.push(await hold(port('front')));
+      await askReplace(state().controlSocket, { services: ['core'] });
+    }
+    await waitFor(() => state().services[0]?.retiring.length === 5);
+    expect(state().services[0]).toMatchObject({ generation: 6 });
+    for (const socket of held) {
+      expect(socket.readyState).toBe('open');
+      socket.end();
+    }
+    await waitFor(() => state().services[0]?.retiring.length === 0);
+  });
+
+  it('CR-05: goes back to the program before when the new one keeps dying', async () => {
+    const { state, port } = await settled({ core: {} });
+    await askReplace(state().controlSocket, {
+      services: ['core'],
+      releases: { core: release('2.0.0', { behaviour: 'die-soon' }) },
+    });
+    await waitFor(() => state().services[0]?.version === '1.0.0' && state().services[0]?.state === 'ready');
+    expect(state().services[0]?.lastReplacement).toMatchObject({
+      ok: false,
+      reason: 'version 2.0.0 kept dying soon after it had taken over: back to 1.0.0',
+    });
+    expect(await ask(port('front'), 'hello')).toMatch(/^\d+ /);
+  });
+
+  it('refuses other listeners with a sentence and changes nothing', async () => {
+    const { state } = await settled({ core: {} });
+    const asked = askReplace(state().controlSocket, {
+      services: ['core'],
+      listeners: [{ purpose: 'front', host: '127.0.0.1', port: 4321 }],
+    });
+    await expect(asked).rejects.toThrow(/would change \(without .* with front 127\.0\.0\.1:4321\)/);
+    expect(state().services[0]).toMatchObject({ generation: 1, retiring: [] });
+  });
+
+  it.each([
+    {},
+    { services: [] },
+    { services: ['front'] },
+    { services: ['core'], releases: { core: {} } },
+    { services: ['core'], listeners: [1] },
+    { services: ['core'], drainMs: -1 },
+  ])('refuses the request %j', async (request) => {
+    const { state } = await settled({ recorder: {} });
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(state().controlSocket, () =>
+        socket.write(`${JSON.stringify({ command: 'replace', ...request })}\n`),
+      );
+      socket.once('data', (data) => {
+        resolve(data.toString());
+        socket.destroy();
+      });
+    });
+    expect(JSON.parse(answer)).toMatchObject({ error: expect.stringContaining('must be') });
+  });
+
+  it('does not hold up a stop', async () => {
+    const { state, process, port } = await settled({ core: {} });
+    const socket = await hold(port('front'));
+    await askReplace(state().controlSocket, { services: ['core'] });
+    const slow = askReplace(state().controlSocket, {
+      services: ['core'],
+      releases: { core: release('2.0.0', { behaviour: 'never-ready' }) },
+    });
+    await waitFor(() => state().services[0]?.candidate !== undefined);
+    process.child.kill('SIGTERM');
+    expect((await slow).services[0]).toMatchObject({ ok: false, reason: 'everything is being stopped' });
+    await waitFor(() => process.stderr().includes('1 request is in flight'));
+    socket.end();
+    process.child.kill('SIGTERM');
+    await process.exited;
+  });
+});
