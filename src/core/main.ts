@@ -7,9 +7,11 @@ import {
   reportDraining,
   reportFailed,
   reportReady,
+  reportTainted,
 } from '#generation';
 import { createLog } from './log.ts';
 import { startCore } from './start-core.ts';
+import { watchHeap } from './taint.ts';
 
 /** The program: one generation of proxy-core. Everything it will ever need is loaded before it listens. */
 
@@ -19,8 +21,17 @@ try {
   const order = await receiveStartOrder();
   // The supervisor resolved it; startCore checks the version.
   const core = await startCore({ ...order, config: order.config as CoreConfig }, { log });
-  process.on('uncaughtException', core.noteUncaught);
-  process.on('unhandledRejection', core.noteUncaught);
+  const taint = (error: unknown): void => {
+    core.noteUncaught(error);
+    // What runs goes on to its end, but nobody knows what else the error left behind.
+    reportTainted(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  };
+  process.on('uncaughtException', taint);
+  process.on('unhandledRejection', taint);
+  watchHeap((cause) => {
+    log.warn('nearly out of memory', { cause });
+    reportTainted(cause);
+  });
   const leave = (): void => process.exit(0);
   onDrain((reason) => {
     log.info('draining', { reason, open: core.openExchanges() });

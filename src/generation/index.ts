@@ -22,6 +22,6 @@ export { prepareProcess } from './prepare-process.ts';
 export { isOfThisPidNamespace, isProcessAlive, processStartToken } from './process-identity.ts';
 export type { LockHolder, ProcessLock, ProcessLockResult } from './process-lock.ts';
 export { acquireProcessLock, readProcessLock } from './process-lock.ts';
-export { reportDraining, reportFailed, reportReady } from './report.ts';
+export { reportDraining, reportFailed, reportReady, reportTainted } from './report.ts';
 export { sameHost } from './same-host.ts';
 export { onDrain, onStop, parseStartOrder, receiveStartOrder } from './supervisor-link.ts';

@@ -48,4 +48,6 @@ export type FromService =
       readonly addresses: readonly ListeningAddress[];
     }
   | { readonly type: 'failed'; readonly sentence: string }
-  | { readonly type: 'draining'; readonly openExchanges: number };
+  | { readonly type: 'draining'; readonly openExchanges: number }
+  /** Something is wrong with this process: it goes on for now, and asks to be replaced. */
+  | { readonly type: 'tainted'; readonly cause: string };

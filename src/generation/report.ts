@@ -21,6 +21,11 @@ export function reportDraining(openExchanges: number): void {
   void report({ type: 'draining', openExchanges });
 }
 
+/** Asks to be replaced, and why: one sentence for an operator's log. This generation serves on meanwhile. */
+export function reportTainted(cause: string): void {
+  void report({ type: 'tainted', cause });
+}
+
 /** Never throws or rejects: a supervisor that is gone cannot be told anything. */
 function report(message: FromService): Promise<void> {
   if (process.send === undefined) {

@@ -21,6 +21,8 @@ export interface GenerationEvents {
   ready(): void;
   /** It cannot serve, in words. */
   refused(reason: string): void;
+  /** It serves, and asks to be replaced. */
+  tainted(cause: string): void;
   exited(cause: string): void;
   /** Something that `status` says is different now. */
   changed(): void;
@@ -123,6 +125,9 @@ export class GenerationRun {
         break;
       case 'failed':
         this.#events.refused(message.sentence);
+        break;
+      case 'tainted':
+        this.#events.tainted(message.cause.slice(0, 500));
         break;
       case 'draining':
         this.#openExchanges = message.openExchanges;

@@ -118,6 +118,18 @@ describe('replacing a service', () => {
     expect(await ask(port('front'), 'hello')).toMatch(/^\d+ /);
   });
 
+  it('CR-02: is done at once for a generation that asks for it, which finishes what it has', async () => {
+    const { state, port, process } = await settled({ core: {} });
+    const socket = await hold(port('front'));
+    expect(await ask(port('front'), 'taint')).toMatch(/^1 /);
+    await waitFor(() => state().services[0]?.generation === 2);
+    expect(process.stderr()).toContain('core asks to be replaced: something broke');
+    expect(socket.readyState).toBe('open');
+    expect(await ask(port('front'), 'hello')).toMatch(/^2 /);
+    socket.end();
+    await waitFor(() => state().services[0]?.retiring.length === 0);
+  });
+
   it('refuses other listeners with a sentence and changes nothing', async () => {
     const { state } = await settled({ core: {} });
     const asked = askReplace(state().controlSocket, {

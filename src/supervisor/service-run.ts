@@ -44,6 +44,9 @@ export class ServiceRun {
   readonly #runs = new Map<number, GenerationRun>();
   #state: ServiceState = initialState;
   #waitTimer: NodeJS.Timeout | undefined;
+  #taintTimer: NodeJS.Timeout | undefined;
+  /** The last generation that asked to be replaced. */
+  #tainted: number | undefined;
   #trouble: string | undefined;
   #hasServed = false;
   #hasRefused = false;
@@ -139,6 +142,7 @@ export class ServiceRun {
     const step = next(this.#state, event, this.#policy);
     this.#state = step.state;
     if (step.state.phase.kind !== 'waiting') clearTimeout(this.#waitTimer);
+    if (step.state.phase.generation !== this.#tainted) clearTimeout(this.#taintTimer);
     for (const command of step.commands) this.#carryOut(command);
     this.#options.onChange();
   }
@@ -191,6 +195,7 @@ export class ServiceRun {
       {
         ready: () => this.#noteReady(generation),
         refused: (reason) => this.#noteRefused(generation, reason),
+        tainted: (cause) => this.#noteTainted(generation, cause),
         exited: (cause) => this.#noteExit(generation, cause),
         changed: () => this.#options.onChange(),
       },
@@ -216,6 +221,31 @@ export class ServiceRun {
     }
     this.#options.log.write('error', `${this.service} was refused: ${reason}`, { generation });
     this.#dispatch({ kind: 'refused', generation, reason });
+  }
+
+  /** Replaced once for all that is wrong with it, and not more often than a new generation needs to prove itself. */
+  #noteTainted(generation: number, cause: string): void {
+    if (this.#tainted === generation || this.#state.phase.generation !== generation) return;
+    this.#tainted = generation;
+    this.#trouble = cause;
+    this.#options.log.write('error', `${this.service} asks to be replaced: ${cause}`, { generation });
+    this.#replaceTainted(generation);
+    this.#options.onChange();
+  }
+
+  #replaceTainted(generation: number): void {
+    const { phase, candidate } = this.#state;
+    if (phase.generation !== generation || phase.kind !== 'ready') return;
+    const waitMs = phase.readyAtMs + this.#policy.steadyMs - Date.now();
+    if (generation > 1 && waitMs > 0) {
+      this.#taintTimer = setTimeout(() => this.#replaceTainted(generation), waitMs);
+      return;
+    }
+    const tryLater = () => {
+      this.#taintTimer = setTimeout(() => this.#replaceTainted(generation), this.#policy.steadyMs);
+    };
+    if (candidate !== undefined) tryLater();
+    else void this.replace(this.release).then(({ ok }) => ok || tryLater());
   }
 
   #noteExit(generation: number, cause: string): void {

@@ -1,6 +1,7 @@
 /**
  * Test program: a service that answers every connection with its generation and pid and does as its order says.
- * The request decides too: a first line of `crash` ends the process, `hold` leaves the connection open.
+ * The request decides too: a first line of `crash` ends the process, `taint` has it ask for a replacement, `hold`
+ * leaves the connection open.
  */
 import { appendFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -13,6 +14,7 @@ import {
   reportDraining,
   reportFailed,
   reportReady,
+  reportTainted,
 } from '#generation';
 
 export interface StandInConfig {
@@ -53,6 +55,7 @@ function serve(socket: Socket): void {
   socket.on('error', () => socket.destroy());
   socket.once('data', (data) => {
     if (data.toString().startsWith('crash')) process.exit(4);
+    if (data.toString().startsWith('taint')) reportTainted('something broke');
     if (!data.toString().startsWith('hold')) {
       socket.end(`${order.generation} ${process.pid}\n`);
       return;

@@ -87,8 +87,9 @@ function watch(child: ChildProcess, events: ProgramEvents): void {
 
 function isReport(message: unknown): message is FromService {
   if (typeof message !== 'object' || message === null) return false;
-  const { type, addresses, sentence, openExchanges } = message as Record<string, unknown>;
+  const { type, addresses, sentence, openExchanges, cause } = message as Record<string, unknown>;
   if (type === 'ready') return Array.isArray(addresses);
+  if (type === 'tainted') return typeof cause === 'string';
   if (type === 'failed') return typeof sentence === 'string';
   return type === 'draining' && typeof openExchanges === 'number';
 }

@@ -1,0 +1,206 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { askReplace, type Receipt, type RunState, readRunStates } from '#supervisor';
+import {
+  askOnce,
+  createWitness,
+  type FakeProvider,
+  isRunning,
+  listStored,
+  makeTempHome,
+  projectDirectory,
+  recordFaults,
+  startFakeProvider,
+  startNode,
+  startThroughline,
+  type Throughline,
+  type Witnessed,
+  waitFor,
+  witnessedAnswer,
+} from '#test-support';
+import { StrictClients } from './strict-client.ts';
+
+// Everything is replaced while strict clients work: no refusal, no reset, no 5xx, no other byte, and all of it stored.
+let provider: FakeProvider;
+let throughline: Throughline;
+beforeEach(async () => {
+  provider = await startFakeProvider();
+  provider.respondWith((request) => {
+    const isLong = request.header('x-claude-code-session-id')?.startsWith('long') === true;
+    return witnessedAnswer(request, isLong ? 2_500 : 4);
+  });
+  throughline = await startThroughline({ providerOrigin: provider.origin });
+});
+afterEach(async () => {
+  await throughline?.stop();
+  await provider?.close();
+});
+
+/** Hand-overs under load; `THROUGHLINE_TEST_HANDOVERS=60` is the long run. */
+const handOvers = Number(process.env.THROUGHLINE_TEST_HANDOVERS ?? 15);
+
+const state = (): RunState => readRunStates(throughline.dataDir)[0]!;
+
+async function throughlineCommand(...args: string[]) {
+  const { home } = throughline;
+  const command = startNode(
+    join(projectDirectory, 'src/cli/main.ts'),
+    [...args, '--config', home.configFile],
+    {
+      env: { ...home.env, DATA_DIR: home.dataDir },
+      cwd: home.path,
+      input: '',
+    },
+  );
+  const { code } = await command.exited;
+  await waitFor(
+    () => command.child.stdout?.readableEnded !== false && command.child.stderr?.readableEnded !== false,
+  );
+  return { code, stdout: command.stdout(), stderr: command.stderr() };
+}
+
+/** Every exchange is stored once; the bytes are compared for some of them, because reading each takes long. */
+async function expectStored(seen: readonly Witnessed[]): Promise<void> {
+  const markers = seen.map(({ marker }) => marker).sort();
+  const stored = async () => (await listStored(throughline)).map(({ sessionId }) => sessionId ?? '').sort();
+  await waitFor(async () => (await stored()).length >= markers.length, {
+    timeoutMs: 60_000,
+    intervalMs: 250,
+  });
+  expect(await stored()).toEqual(markers);
+  const some = seen.filter(({ marker }, index) => marker.startsWith('long') || index % 20 === 0);
+  expect(await recordFaults(throughline, some, 60_000)).toEqual([]);
+}
+
+describe('replacing services under load', () => {
+  it(`UPG-01: ${handOvers} hand-overs fail nobody and lose nothing`, async () => {
+    const kept = new StrictClients(throughline.frontUrl, 'kept').start(8, 20);
+    const streams = new StrictClients(throughline.frontUrl, 'long').startStreams(50);
+    const witness = createWitness(throughline.frontUrl, { seed: 1, pauseMs: 30 });
+    const fresh = witness.start(4);
+    await waitFor(() => kept.seen.length > 20 && provider.requests.length > 70);
+    const receipts: Receipt[] = [];
+    for (let i = 0; i < handOvers; i += 1)
+      receipts.push(
+        await askReplace(state().controlSocket, {
+          services: i % 5 === 4 ? ['recorder', 'data', 'core'] : ['core'],
+        }),
+      );
+    await fresh.stop();
+    await Promise.all([kept.stop(), streams.stop()]);
+    expect(receipts.filter(({ ok }) => !ok)).toEqual([]);
+    await waitFor(
+      () => state().services.find(({ service }) => service === 'core')?.generation === handOvers + 1,
+    );
+    const seen = [...kept.seen, ...streams.seen, ...witness.seen];
+    expect(seen.filter((one) => !one.isComplete || one.status !== 200 || one.failure !== undefined)).toEqual(
+      [],
+    );
+    await expectStored(seen);
+    console.log(`${seen.length} requests, ${streams.seen.length} of them long, in ${handOvers} hand-overs`);
+  }, 400_000);
+
+  it('UPG-16: what happens to proxy-data and the recorder is not noticed under /v1', async () => {
+    const kept = new StrictClients(throughline.frontUrl, 'kept').start(4, 20);
+    await waitFor(() => kept.seen.length > 10);
+    for (let i = 0; i < 3; i += 1) {
+      const { services } = await askReplace(state().controlSocket, { services: ['data', 'recorder'] });
+      expect(services.map(({ ok }) => ok)).toEqual([true, true]);
+      throughline.kill('data');
+      const page = await askOnce(throughline.frontUrl, { target: '/api/v2/requests' });
+      if (page.status === 503) expect(page.header('retry-after')).toBe('1');
+      throughline.kill('recorder');
+      await waitFor(() => state().services.every((one) => one.state === 'ready'));
+    }
+    await kept.stop();
+    expect(kept.failures).toEqual([]);
+    await expectStored(kept.seen);
+  }, 120_000);
+
+  it('UPG-15: a signal to everything ends streams in time, seals the journal and leaves nobody', async () => {
+    const streams = new StrictClients(throughline.frontUrl, 'kept').start(4, 0);
+    await waitFor(() => streams.seen.length > 10);
+    await askReplace(state().controlSocket, { services: ['core'] });
+    await waitFor(() => state().services[0]?.generation === 2);
+    const pids = state().services.flatMap(({ pid, retiring }) => [
+      pid ?? 0,
+      ...retiring.map((one) => one.pid ?? 0),
+    ]);
+    throughline.supervisor.child.kill('SIGTERM');
+    for (const pid of pids) if (pid > 0 && isRunning(pid)) process.kill(pid, 'SIGTERM');
+    expect(await throughline.supervisor.exited).toEqual({ code: 0, signal: null });
+    await streams.stop();
+    expect(pids.filter((pid) => pid > 0 && isRunning(pid))).toEqual([]);
+    // Whoever had been let in was answered; then the doors were closed.
+    expect(streams.failures.map(({ failure }) => failure)).toEqual(
+      streams.failures.map(() => expect.stringMatching(/ECONNREFUSED|ECONNRESET|reset|fin/)),
+    );
+  }, 60_000);
+});
+
+describe('the commands', () => {
+  it('UPG-19: a configuration that is not valid changes nothing, a valid one is taken over', async () => {
+    const { configFile } = throughline.home;
+    const good = readFileSync(configFile, 'utf8');
+    writeFileSync(configFile, '{"server": {"prot": 1}}');
+    const refused = await throughlineCommand('reload');
+    expect(refused).toMatchObject({ code: 5, stdout: '' });
+    expect(refused.stderr).toContain('prot');
+    expect(state().services.map(({ generation }) => generation)).toEqual([1, 1, 1]);
+
+    const second = await startFakeProvider();
+    second.respondWith((request) => witnessedAnswer(request));
+    writeFileSync(configFile, good.replaceAll(provider.origin, second.origin));
+    expect(await throughlineCommand('reload', '--json')).toMatchObject({ code: 0 });
+    const witness = createWitness(throughline.frontUrl, { seed: 2 });
+    expect(await witness.ask()).toMatchObject({ isComplete: true, status: 200 });
+    expect(second.requests).toHaveLength(1);
+
+    writeFileSync(configFile, good.replace('"port": 0', '"port": 4999'));
+    const moved = await throughlineCommand('reload');
+    expect(moved.code).toBe(1);
+    expect(moved.stderr).toContain('front 127.0.0.1:4999');
+    await second.close();
+  }, 90_000);
+
+  it('prints a receipt, and says in the status what runs', async () => {
+    const restarted = await throughlineCommand('restart', 'core');
+    expect(restarted).toMatchObject({ code: 0 });
+    expect(restarted.stdout).toMatch(/✔ core +version .*, generation 2, .*0 open requests carried over/);
+    const upgraded = await throughlineCommand('upgrade', 'data', '--json');
+    expect(JSON.parse(upgraded.stdout)).toMatchObject({
+      ok: true,
+      services: [{ service: 'data', from: 1, to: 2 }],
+    });
+    const status = await throughlineCommand('status');
+    expect(status.stdout).toMatch(/core +ready, pid \d+, generation 2/);
+    expect(status.stdout).toMatch(/journal +\d+ bytes/);
+  }, 60_000);
+});
+
+it('CR-02: after an error that nobody caught, streams end where they are and another core takes the rest', async () => {
+  await throughline.stop();
+  using home = makeTempHome('tainted');
+  const program = home.join('throw-on-signal.mjs');
+  writeFileSync(
+    program,
+    `if (process.argv[1]?.includes('core')) process.on('SIGUSR2', () => setImmediate(() => { throw new Error('injected'); }));`,
+  );
+  throughline = await startThroughline({
+    providerOrigin: provider.origin,
+    home,
+    env: { NODE_OPTIONS: `--import=${program}` },
+  });
+  const streams = new StrictClients(throughline.frontUrl, 'long').startStreams(5);
+  const kept = new StrictClients(throughline.frontUrl, 'kept').start(3, 10);
+  await waitFor(() => provider.requests.length > 10);
+  const before = throughline.pids().core ?? 0;
+  process.kill(before, 'SIGUSR2');
+  const isReplaced = () => state().services.find(({ service }) => service === 'core')?.generation === 2;
+  await waitFor(isReplaced, { timeoutMs: 20_000 });
+  await Promise.all([kept.stop(), streams.stop()]);
+  expect([...kept.failures, ...streams.failures]).toEqual([]);
+  expect(throughline.logs()).toContain('core asks to be replaced: Error: injected');
+  await waitFor(() => !isRunning(before), { what: 'the tainted core to leave', timeoutMs: 20_000 });
+}, 90_000);
