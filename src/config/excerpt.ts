@@ -36,7 +36,7 @@ export function excerpt(
   place: { readonly line: number; readonly start: number; readonly column: number; readonly length: number },
 ): string {
   const written = source.slice(place.start).split(/\r?\n/, 1)[0]!.slice(0, 1000);
-  const open = written.replace(/[^]/g, (letter, index: number) =>
+  const open = written.replace(/[\s\S]/g, (letter, index: number) =>
     isWithin(secrets, place.start + index) ? '*' : letter,
   );
   const shown = withoutSecret(open, isValid).slice(0, 120);
