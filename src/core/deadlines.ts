@@ -32,7 +32,7 @@ function checkEveryMs({ timeouts }: CoreConfig): number {
 function checkDeadline(core: CoreContext, exchange: RunningExchange, atUs: number): void {
   const { clientBodyIdleMs, upstreamFirstByteMs, upstreamIdleMs } = core.config.timeouts;
   if (exchange.answerPhase === 'ending') {
-    if (atUs - exchange.endingAtUs > endHeldUsMax) exchange.releaseEnd?.();
+    if (atUs - exchange.endingAtUs > endHeldUsMax) exchange.releaseEnd();
   } else if (exchange.answerPhase === 'relaying') {
     // A client that reads slowly, or not at all, may do so: it holds one connection and bounded memory.
     if (!exchange.isProviderPaused && isOver(exchange.providerActiveAtUs, upstreamIdleMs, atUs)) {

@@ -3,8 +3,8 @@ import type { ExchangeEnd, Problem } from '#exchange';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
-import { problemAnswer } from './problem-answer.ts';
-import type { RunningExchange } from './running-exchange.ts';
+import { type ProblemAnswer, problemAnswer } from './problem-answer.ts';
+import type { HeldEnd, RunningExchange } from './running-exchange.ts';
 
 /** Why an exchange cannot go on, and how the record shall call it when an answer has already begun. */
 export interface Failure {
@@ -40,7 +40,7 @@ function breakAnswer(exchange: RunningExchange, failure: Failure): void {
 }
 
 function answerProblem(core: CoreContext, exchange: RunningExchange, problem: Problem, cause?: string): void {
-  const { request, response, journal } = exchange;
+  const { journal } = exchange;
   const answer = problemAnswer(problem, exchange.id, !exchange.isUploaded || core.isDraining);
   exchange.answerPhase = 'ending';
   exchange.endingAtUs = nowUs();
@@ -58,22 +58,31 @@ function answerProblem(core: CoreContext, exchange: RunningExchange, problem: Pr
   exchange.responseReceived.add(answer.body);
   exchange.responseSent.add(answer.body);
   exchange.firstByteAtUs = exchange.lastByteAtUs = nowUs();
-  exchange.releaseEnd = () => {
-    exchange.releaseEnd = undefined;
-    exchange.answerPhase = 'over';
+  exchange.heldEnd = new ProblemEnd(answer);
+  void exchange.close('answered-by-us', problem, cause).then(() => exchange.releaseEnd());
+}
+
+class ProblemEnd implements HeldEnd {
+  readonly #answer: ProblemAnswer;
+
+  constructor(answer: ProblemAnswer) {
+    this.#answer = answer;
+  }
+
+  send({ request, response }: RunningExchange): void {
+    const { status, headers, body } = this.#answer;
     // Named, because a phrase of the provider that could not be sent would stay otherwise.
-    response.writeHead(answer.status, STATUS_CODES[answer.status] ?? '', answer.headers);
-    response.write(answer.body);
+    response.writeHead(status, STATUS_CODES[status] ?? '', headers);
+    response.write(body);
     discardRest(request, () => response.end());
-  };
-  void exchange.close('answered-by-us', problem, cause).then(() => exchange.releaseEnd?.());
+  }
 }
 
 /** The client left, in whatever phase: the provider is left at once too. */
 export function clientGone(exchange: RunningExchange): void {
   const wasOpen = exchange.answerPhase === 'none' || exchange.answerPhase === 'relaying';
   exchange.answerPhase = 'over';
-  exchange.releaseEnd = undefined;
+  exchange.heldEnd = undefined;
   exchange.upstreamRequest?.destroy();
   if (!wasOpen) return;
   if (exchange.isAttemptOpen) abandonAttempt(exchange, 'the client left');
@@ -85,7 +94,7 @@ export function cutExchange(exchange: RunningExchange): void {
   if (exchange.answerPhase === 'over') return;
   const wasEnding = exchange.answerPhase === 'ending';
   exchange.answerPhase = 'over';
-  exchange.releaseEnd = undefined;
+  exchange.heldEnd = undefined;
   exchange.upstreamRequest?.destroy();
   if (exchange.isAttemptOpen) abandonAttempt(exchange, 'the service was stopped');
   if (!wasEnding) void exchange.close('cut');

@@ -4,7 +4,7 @@ import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { failBroken, failExchange } from './fail.ts';
 import { trailersFor } from './headers.ts';
-import type { RunningExchange } from './running-exchange.ts';
+import type { HeldEnd, RunningExchange } from './running-exchange.ts';
 import { sendHead } from './send-head.ts';
 import { teeReceived, teeSent } from './tee.ts';
 
@@ -117,19 +117,31 @@ function endAnswer(
   lastPiece: Buffer | undefined,
 ): void {
   if (exchange.answerPhase !== 'relaying') return;
-  const { request, response } = exchange;
   exchange.answerPhase = 'ending';
   exchange.endingAtUs = exchange.lastByteAtUs = nowUs();
   if (trailers.length > 0) exchange.responseTrailers = core.fingerprints.headers(trailers);
-  exchange.releaseEnd = () => {
-    exchange.releaseEnd = undefined;
-    exchange.answerPhase = 'over';
+  exchange.heldEnd = new AnswerEnd(trailers, lastPiece);
+  void exchange.close('finished').then(() => exchange.releaseEnd());
+}
+
+class AnswerEnd implements HeldEnd {
+  readonly #trailers: readonly string[];
+  readonly #lastPiece: Buffer | undefined;
+
+  constructor(trailers: readonly string[], lastPiece: Buffer | undefined) {
+    this.#trailers = trailers;
+    this.#lastPiece = lastPiece;
+  }
+
+  send(exchange: RunningExchange): void {
+    const { request, response } = exchange;
     // A provider that answered early does not want the rest; the client's connection stays usable.
     // Not asked of `isUploaded`: the client may have come to its end after we had stopped passing it on.
     if (exchange.upstreamRequest?.writableFinished === false) exchange.upstreamRequest.destroy();
-    if (trailers.length > 0 && response.chunkedEncoding) response.addTrailers(trailersFor(trailers));
-    response.end(lastPiece);
+    if (this.#trailers.length > 0 && response.chunkedEncoding) {
+      response.addTrailers(trailersFor(this.#trailers));
+    }
+    response.end(this.#lastPiece);
     if (!exchange.isUploaded) discardRest(request, () => undefined);
-  };
-  void exchange.close('finished').then(() => exchange.releaseEnd?.());
+  }
 }
