@@ -37,6 +37,7 @@ export function accept(core: CoreContext, arrival: Arrival, { provider, reason }
   });
   const exchange = new RunningExchange({ id, journal, request, response, provider: provider.name });
   core.running.add(exchange);
+  core.metrics.seen += 1;
   watchClient(core, exchange);
   return exchange;
 }

@@ -1,8 +1,6 @@
-import type { RecorderStatus } from '#exchange';
+import { type RecorderStatus, recorderStatusAgeMsMax, withoutDirectories } from '#exchange';
+import type { JournalWriterState } from '#journal/write';
 import type { CoreContext } from './core-context.ts';
-
-/** A status file older than this belongs to a recorder that no longer runs. */
-const statusAgeMsMax = 10_000;
 
 export interface Health {
   /** False when recording is impaired. Forwarding may still be perfect: that is what `/readyz` tells. */
@@ -12,7 +10,7 @@ export interface Health {
 
 /** What `/health` shows. Names no absolute path and no credential. */
 export function health(core: CoreContext, recorder: RecorderStatus | undefined, nowMs: number): Health {
-  const journal = core.journal.state();
+  const journal = shownJournal(core);
   const recording = recorderTrouble(core, recorder, nowMs);
   const degraded: string[] = [];
   if (!journal.healthy) degraded.push(`journal: ${journal.trouble ?? 'cannot be written'}`);
@@ -46,6 +44,13 @@ export function health(core: CoreContext, recorder: RecorderStatus | undefined, 
   return { isHealthy, body };
 }
 
+function shownJournal(core: CoreContext): JournalWriterState {
+  const journal = core.journal.state();
+  return journal.trouble === undefined
+    ? journal
+    : { ...journal, trouble: withoutDirectories(journal.trouble) };
+}
+
 /** The key is as old as the first clients: `connected` means that records reach the store. */
 function databaseState(recorder: RecorderStatus | undefined, trouble: string | undefined): string {
   if (recorder === undefined) return 'unknown';
@@ -62,10 +67,10 @@ function recorderTrouble(
   nowMs: number,
 ): string | undefined {
   if (recorder === undefined) return undefined;
-  const isStarting = nowMs - core.startedAtMs < statusAgeMsMax;
-  const isGone = recorder.state === 'stopped' || nowMs - recorder.atMs > statusAgeMsMax;
+  const isStarting = nowMs - core.startedAtMs < recorderStatusAgeMsMax;
+  const isGone = recorder.state === 'stopped' || nowMs - recorder.atMs > recorderStatusAgeMsMax;
   if (isGone) return isStarting ? undefined : 'no recorder is running; records wait in the journal';
-  return recorder.state === 'recording' ? undefined : (recorder.trouble ?? recorder.state);
+  return recorder.state === 'recording' ? undefined : withoutDirectories(recorder.trouble ?? recorder.state);
 }
 
 function shownRecorder(recorder: RecorderStatus, nowMs: number): Readonly<Record<string, unknown>> {
@@ -77,39 +82,6 @@ function shownRecorder(recorder: RecorderStatus, nowMs: number): Readonly<Record
     lag_bytes: lagBytes,
     exchanges_stored: exchangesStored,
     open_exchanges: openExchanges,
-    ...(trouble === undefined ? {} : { trouble }),
+    ...(trouble === undefined ? {} : { trouble: withoutDirectories(trouble) }),
   };
-}
-
-/** Values of this moment for `/metrics`. */
-export function gauges(core: CoreContext): Record<string, number> {
-  const journal = core.journal.state();
-  let bytesDropped = 0;
-  for (const bytes of Object.values(journal.bytesDropped)) bytesDropped += bytes;
-  return {
-    throughline_open_exchanges: core.running.size,
-    throughline_open_exchanges_max: core.exchangesMax,
-    throughline_piped_requests: core.metrics.piped,
-    throughline_piped_event_streams: core.metrics.eventStreams,
-    throughline_generation: core.generation,
-    throughline_draining: core.isDraining ? 1 : 0,
-    throughline_resident_bytes: residentBytes(),
-    throughline_journal_healthy: journal.healthy ? 1 : 0,
-    throughline_journal_pending_bytes: journal.pendingBytes,
-    throughline_journal_written_bytes_total: journal.writtenBytes,
-    throughline_journal_frames_total: journal.framesWritten,
-    throughline_journal_segments_total: journal.segments,
-    throughline_journal_bodies_dropped_total: journal.bodiesDropped,
-    throughline_journal_bytes_dropped_total: bytesDropped,
-    throughline_journal_write_errors_total: journal.writeErrors,
-  };
-}
-
-/** Reading it needs a descriptor on some platforms, and a metric must not fail a request. */
-function residentBytes(): number {
-  try {
-    return process.memoryUsage.rss();
-  } catch {
-    return 0;
-  }
 }

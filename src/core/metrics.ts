@@ -1,4 +1,4 @@
-import type { ExchangeEnd, ProblemCode } from '#exchange';
+import { type ExchangeEnd, type Metric, metricLines, type ProblemCode } from '#exchange';
 
 /** Upper edges in seconds. */
 const edges = [
@@ -42,6 +42,8 @@ export class Metrics {
   readonly #duration = new Histogram();
   readonly #firstByte = new Histogram();
   readonly #added = new Histogram();
+  /** Exchanges that began. */
+  seen = 0;
   requestBytes = 0;
   responseBytes = 0;
   /** What proxy-data is answering through the front at this moment; event streams are counted apart. */
@@ -63,34 +65,55 @@ export class Metrics {
     if (seconds.added !== undefined) this.#added.observe(seconds.added);
   }
 
-  /** @param gauges further values by full metric name */
-  text(gauges: Readonly<Record<string, number>>): string {
+  /** @param further what is counted elsewhere */
+  text(further: readonly Metric[]): string {
+    const metrics = [...this.#counters(), ...further];
     const lines = [
-      ...labelled(
-        'throughline_requests_total',
-        'Exchanges that ended, by status class.',
-        'status',
-        this.#statuses,
-      ),
-      ...labelled('throughline_exchange_ends_total', 'Exchanges by how they ended.', 'end', this.#ends),
-      ...labelled(
-        'throughline_refused_total',
-        'Requests refused without a record, by problem.',
-        'problem',
-        this.#refused,
-      ),
+      ...metrics.flatMap(metricLines),
       ...this.#duration.lines('throughline_exchange_seconds', 'Acceptance to the end of the answer.'),
       ...this.#firstByte.lines(
         'throughline_first_byte_seconds',
         'Acceptance to the first byte of the answer body.',
       ),
       ...this.#added.lines('throughline_added_seconds', 'Acceptance to the head being sent to the provider.'),
-      ...plain('throughline_request_bytes_total', this.requestBytes),
-      ...plain('throughline_response_bytes_total', this.responseBytes),
-      ...plain('throughline_uncaught_errors_total', this.uncaught),
     ];
-    for (const [name, value] of Object.entries(gauges)) lines.push(...plain(name, value));
     return `${lines.join('\n')}\n`;
+  }
+
+  #counters(): Metric[] {
+    const by = (label: string, counts: ReadonlyMap<string, number>) => ({ label, counts });
+    return [
+      {
+        name: 'throughline_requests_total',
+        help: 'Exchanges that ended, by class of status.',
+        values: by('status', this.#statuses),
+      },
+      {
+        name: 'throughline_exchange_ends_total',
+        help: 'Exchanges that ended, by how.',
+        values: by('end', this.#ends),
+      },
+      {
+        name: 'throughline_refused_total',
+        help: 'Requests refused without a record, by problem.',
+        values: by('problem', this.#refused),
+      },
+      {
+        name: 'throughline_request_bytes_total',
+        help: 'Bytes of request bodies that were forwarded.',
+        values: this.requestBytes,
+      },
+      {
+        name: 'throughline_response_bytes_total',
+        help: 'Bytes of answer bodies that were relayed.',
+        values: this.responseBytes,
+      },
+      {
+        name: 'throughline_uncaught_errors_total',
+        help: 'Errors that nobody caught: bugs.',
+        values: this.uncaught,
+      },
+    ];
   }
 }
 
@@ -102,14 +125,4 @@ export interface ExchangeSeconds {
 
 function count<Key>(counts: Map<Key, number>, key: Key): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-function labelled(name: string, help: string, label: string, counts: ReadonlyMap<string, number>): string[] {
-  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} counter`];
-  for (const [value, total] of counts) lines.push(`${name}{${label}="${value}"} ${total}`);
-  return lines;
-}
-
-function plain(name: string, value: number): string[] {
-  return [`# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`, `${name} ${value}`];
 }

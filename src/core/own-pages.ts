@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CoreContext } from './core-context.ts';
-import { gauges, health } from './health.ts';
+import { coreMetrics } from './core-metrics.ts';
+import { health } from './health.ts';
 
 /** True for what this process answers itself, although it may look like something else. */
 export function isOwnPage(method: string, path: string, isFront: boolean): boolean {
@@ -21,8 +22,7 @@ export function answerOwnPage(
   else if (request.method !== 'GET' && request.method !== 'HEAD') send(core, response, 405, undefined, '');
   else if (path === '/livez') send(core, response, 200, 'text/plain; charset=utf-8', 'ok\n');
   else if (path === '/readyz') sendReadiness(core, response);
-  else if (path === '/metrics')
-    send(core, response, 200, 'text/plain; version=0.0.4', core.metrics.text(gauges(core)));
+  else if (path === '/metrics') sendMetrics(core, response);
   else sendHealth(core, response);
 }
 
@@ -33,6 +33,16 @@ function sendReadiness(core: CoreContext, response: ServerResponse): void {
     core.isDraining ? 503 : 200,
     'text/plain; charset=utf-8',
     core.isDraining ? 'draining\n' : 'ok\n',
+  );
+}
+
+function sendMetrics(core: CoreContext, response: ServerResponse): void {
+  core.recorderStatus.read().then(
+    (recorder) => {
+      const text = core.metrics.text(coreMetrics(core, recorder, Date.now()));
+      send(core, response, 200, 'text/plain; version=0.0.4', text);
+    },
+    () => send(core, response, 503, undefined, ''),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { DataHealth } from '#api';
-import type { RecorderStatus } from '#exchange';
+import { type RecorderStatus, withoutDirectories } from '#exchange';
 import { describeProblem } from './api-problem.ts';
 import { instantText, present } from './request-summary.ts';
 import type { StoreAccess } from './store-access.ts';
@@ -80,9 +80,4 @@ function describeRecorder(status: RecorderStatus | undefined): DataHealth['recor
       last_commit: status.lastCommitAtMs === undefined ? undefined : instantText(status.lastCommitAtMs),
     }),
   };
-}
-
-/** Of a path only its last part is anybody's business. */
-function withoutDirectories(text: string): string {
-  return text.replaceAll(/(?:\/[^\s/'"`,;]+)+\/([^\s/'"`,;]+)/g, '$1');
 }

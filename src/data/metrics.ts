@@ -1,3 +1,5 @@
+import { type Metric, metricLines } from '#exchange';
+
 /** Upper bounds of the latency buckets, in seconds. */
 const bucketSeconds = [0.005, 0.025, 0.1, 0.5, 2.5];
 
@@ -12,8 +14,8 @@ interface RouteTally {
 export interface Metrics {
   /** @param durationMs absent for answers that last as long as the client likes */
   answered(route: string, status: number, durationMs?: number): void;
-  /** @param values what is counted elsewhere, by metric name */
-  render(values: Readonly<Record<string, number>>): string;
+  /** @param further what is counted elsewhere */
+  render(further: readonly Metric[]): string;
 }
 
 export function createMetrics(): Metrics {
@@ -32,8 +34,8 @@ export function createMetrics(): Metrics {
         if (seconds <= bound) tally.buckets[i]! += 1;
       });
     },
-    render(values) {
-      return [...counterLines(routes), ...latencyLines(routes), ...valueLines(values)]
+    render(further) {
+      return [...counterLines(routes), ...latencyLines(routes), ...further.flatMap(metricLines)]
         .join('\n')
         .concat('\n');
     },
@@ -69,11 +71,4 @@ function latencyLines(routes: ReadonlyMap<string, RouteTally>): string[] {
     );
   }
   return lines;
-}
-
-function valueLines(values: Readonly<Record<string, number>>): string[] {
-  return Object.entries(values).flatMap(([name, value]) => {
-    const kind = name.endsWith('_total') ? 'counter' : 'gauge';
-    return [`# TYPE ${name} ${kind}`, `${name} ${value}`];
-  });
 }

@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RecorderStatus } from '#exchange';
+import { type RecorderStatus, recorderStatusAgeMsMax } from '#exchange';
 
-/** A status that is older than this was left behind by a recorder that is gone. */
-const statusAgeMsMax = 10_000;
 const statusCharactersMax = 64 * 1024;
 
 /** What the recorder last said; undefined when none is running. Never rejects. */
@@ -16,7 +14,7 @@ export async function readRecorderStatus(
     if (text.length > statusCharactersMax) return undefined;
     // Written by our own recorder; a file that someone else wrote is read as far as it has the right shape.
     const status = JSON.parse(text) as Partial<RecorderStatus> | null;
-    const isCurrent = typeof status?.atMs === 'number' && nowMs - status.atMs <= statusAgeMsMax;
+    const isCurrent = typeof status?.atMs === 'number' && nowMs - status.atMs <= recorderStatusAgeMsMax;
     return isCurrent && typeof status.state === 'string' ? (status as RecorderStatus) : undefined;
   } catch {
     return undefined;

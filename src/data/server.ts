@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { DataConfig } from '#config';
+import { type Metric, recorderMetrics } from '#exchange';
 import { openDeletions, type Store } from '#store';
 import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
@@ -12,7 +13,7 @@ import { eventHandlers } from './handlers/events.ts';
 import { healthHandlers } from './handlers/health.ts';
 import { requestHandlers } from './handlers/requests.ts';
 import { createHealth } from './health.ts';
-import { createLive } from './live.ts';
+import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { readRecorderStatus } from './recorder-status.ts';
@@ -82,11 +83,11 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
       ...healthHandlers({
         health,
         isDraining: () => isDraining,
-        metricsText: () =>
-          metrics.render({
-            throughline_data_live_listeners: live.listeners,
-            throughline_data_live_dropped_total: live.dropped,
-          }),
+        metricsText: async () =>
+          metrics.render([
+            ...liveMetrics(live),
+            ...recorderMetrics(await readRecorderStatus(config.dataDir, nowMs()), nowMs()),
+          ]),
       }),
     },
     onRoute: ({ incoming }, key) => routes.set(incoming, key),
@@ -162,6 +163,17 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
       await access.close();
     },
   };
+}
+
+function liveMetrics({ listeners, dropped }: Pick<Live, 'listeners' | 'dropped'>): Metric[] {
+  return [
+    { name: 'throughline_data_live_listeners', help: 'Readers of live events.', values: listeners },
+    {
+      name: 'throughline_data_live_dropped_total',
+      help: 'Readers of live events that were left because they did not keep up.',
+      values: dropped,
+    },
+  ];
 }
 
 /** Closes the listener only, and resolves when the last connection is gone: http's own close cuts idle ones. */

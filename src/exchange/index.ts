@@ -27,9 +27,13 @@ export type {
   SegmentOpened,
 } from './journal-entry.ts';
 export { journalKinds } from './journal-entry.ts';
+export type { Metric } from './metric.ts';
+export { metricLines } from './metric.ts';
 export type { Problem, ProblemCode } from './problem.ts';
 export { anthropicErrorBody, problemStatus, problems } from './problem.ts';
+export { recorderMetrics } from './recorder-metrics.ts';
 export type { RecorderStatus } from './recorder-status.ts';
-export { damageReportName } from './recorder-status.ts';
+export { damageReportName, recorderStatusAgeMsMax } from './recorder-status.ts';
 export type { Usage } from './usage.ts';
 export { emptyUsage } from './usage.ts';
+export { withoutDirectories } from './without-directories.ts';

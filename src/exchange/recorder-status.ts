@@ -4,6 +4,9 @@
  */
 export const damageReportName = 'store-damaged';
 
+/** A status older than this was left behind by a recorder that is gone. */
+export const recorderStatusAgeMsMax = 10_000;
+
 /**
  * What the recorder says about itself, about once a second and at every change, in
  * `<dataDir>/status/recorder.json` (written beside it and renamed, mode 0600). proxy-core and proxy-data show it on

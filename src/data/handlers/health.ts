@@ -4,7 +4,7 @@ import type { Handlers } from '../handler.ts';
 export interface HealthHandlerSources {
   readonly health: () => Promise<DataHealth>;
   readonly isDraining: () => boolean;
-  readonly metricsText: () => string;
+  readonly metricsText: () => Promise<string>;
 }
 
 export function healthHandlers({
@@ -26,7 +26,7 @@ export function healthHandlers({
         : textResponse('ok\n', 200);
     },
     'health.metrics': async () =>
-      textResponse(metricsText(), 200, 'text/plain; version=0.0.4; charset=utf-8'),
+      textResponse(await metricsText(), 200, 'text/plain; version=0.0.4; charset=utf-8'),
   };
 }
 
