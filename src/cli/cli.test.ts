@@ -109,7 +109,13 @@ describe('without running services', () => {
       stdout: expect.stringContaining('Nothing runs'),
     });
     const { stdout } = await run(home, 'status', '--json');
-    expect(JSON.parse(stdout)).toEqual({ v: 1, dataDir: home.dataDir, running: false, supervisors: [] });
+    expect(JSON.parse(stdout)).toEqual({
+      v: 1,
+      dataDir: home.dataDir,
+      running: false,
+      supervisors: [],
+      journal: null,
+    });
   });
 
   it('an invalid configuration keeps "up" from starting and every problem is listed', async () => {

@@ -90,7 +90,11 @@ function addReplacingCommands(program: Command): void {
   program
     .command('upgrade')
     .description('go on with the programs of this installation, newer or older, without a gap')
-    .addArgument(which())
+    .addArgument(
+      new Argument('[service]', 'which one')
+        .choices(['core', 'record', 'data', 'supervisor', 'all'])
+        .default('all'),
+    )
     .addOption(jsonOption())
     .action(async (service, _options, command: Command) => {
       const { upgrade } = await import('./replace.ts');

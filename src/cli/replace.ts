@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import type { ListeningAddress } from '#generation';
 import {
   askReplace,
+  askReplaceSupervisor,
   askStatus,
   type Receipt,
   type Release,
@@ -51,8 +53,23 @@ export async function reload(options: ReplaceOptions): Promise<void> {
 }
 
 /** Goes on with the programs of this installation, older or newer, and the configuration as it is now. */
-export async function upgrade(what: Replaceable, options: ReplaceOptions): Promise<void> {
-  await replaceWithOurs(what, options);
+export async function upgrade(what: Replaceable | 'supervisor', options: ReplaceOptions): Promise<void> {
+  if (what !== 'supervisor') await replaceWithOurs(what, options);
+  // The services have shown that the release works: now the program that watches over them.
+  const isDone = process.exitCode === undefined || process.exitCode === exitCodes.ok;
+  if (isDone && (what === 'supervisor' || what === 'all')) await replaceSupervisors(options);
+}
+
+/** A supervisor of this installation takes over from each that runs. */
+async function replaceSupervisors(options: ReplaceOptions): Promise<void> {
+  const { config } = await readConfig(options);
+  for (const { state } of runningWith(config.dataDir, namesOf.all)) {
+    const { pid, tookMs } = await orNothing(
+      askReplaceSupervisor(state.controlSocket, resolve(process.argv[1] ?? '')),
+    );
+    if (options.json) printJson({ v: 1, ok: true, supervisor: { pid, tookMs } });
+    else print(`${painted('green', '✔')} supervisor now pid ${pid}, took ${tookMs} ms`);
+  }
 }
 
 /** @param check may throw the reason why it must not be done */
@@ -107,8 +124,12 @@ async function replaceOne(
   { controlSocket }: RunState,
   requestFor: (state: RunState) => ReplaceRequest,
 ): Promise<Receipt> {
+  return orNothing(askStatus(controlSocket).then((state) => askReplace(controlSocket, requestFor(state))));
+}
+
+async function orNothing<Result>(asked: Promise<Result>): Promise<Result> {
   try {
-    return await askReplace(controlSocket, requestFor(await askStatus(controlSocket)));
+    return await asked;
   } catch (error) {
     throw new CliError(
       exitCodes.failed,

@@ -38,6 +38,23 @@ export async function askReplace(controlSocket: string, request: ReplaceRequest)
   return answer as Receipt;
 }
 
+/**
+ * Has another supervisor take over, with fresh generations of everything. Resolves with its pid; rejects with a
+ * sentence when nothing has changed.
+ * @param program the command line program of the release to go on with
+ */
+export async function askReplaceSupervisor(
+  controlSocket: string,
+  program: string,
+): Promise<{ readonly v: 1; readonly pid: number; readonly tookMs: number }> {
+  const request = { command: 'replace-supervisor', program };
+  const { answer, socket } = await ask(controlSocket, request, replacedWithinMs);
+  socket.destroy();
+  const { error, pid, tookMs } = answer as { error?: string; pid: number; tookMs: number };
+  if (error !== undefined) throw new Error(error);
+  return { v: 1, pid, tookMs };
+}
+
 function ask(
   controlSocket: string,
   request: unknown,

@@ -18,10 +18,14 @@ export interface ControlHandlers {
   stop(now: boolean): unknown;
   /** Replaces services; answered when that has succeeded or failed. Never rejects. */
   replace(request: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Has another supervisor take over; answered when that has succeeded or failed. Never rejects. */
+  replaceSupervisor(request: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
 export interface ControlSocket {
   readonly path: string;
+  /** Gives the path up, for a successor; connections stay until `close`. */
+  release(): void;
   close(): void;
 }
 
@@ -48,13 +52,20 @@ export async function openControlSocket(
   });
   server.maxConnections = connectionsMax;
   await listenAt(server, path);
+  let isReleased = false;
+  const release = (): void => {
+    if (isReleased) return;
+    isReleased = true;
+    server.close();
+    rmSync(path, { force: true });
+    if (path !== wantedPath) rmSync(dirname(path), { recursive: true, force: true });
+  };
   return {
     path,
+    release,
     close() {
-      server.close();
+      release();
       for (const socket of connections) socket.destroy();
-      rmSync(path, { force: true });
-      if (path !== wantedPath) rmSync(dirname(path), { recursive: true, force: true });
     },
   };
 }
@@ -89,7 +100,14 @@ function answer(line: string, socket: Socket, handlers: ControlHandlers): unknow
     socket.setTimeout(0);
     return handlers.replace(request).finally(() => socket.setTimeout(idleMs));
   }
-  return { v: 1, error: 'unknown command: this supervisor understands status, stop and replace' };
+  if (request?.command === 'replace-supervisor') {
+    socket.setTimeout(0);
+    return handlers.replaceSupervisor(request).finally(() => socket.setTimeout(idleMs));
+  }
+  return {
+    v: 1,
+    error: 'unknown command: this supervisor understands status, stop, replace and replace-supervisor',
+  };
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

@@ -186,6 +186,19 @@ describe('a replacement', () => {
     expect(state).toMatchObject({ release: 2, fallback: 0 });
   });
 
+  it('of the supervisor retires everything, and a stop may follow', () => {
+    const { commands, state } = live([
+      ...serving,
+      { kind: 'retire' },
+      exited(9),
+      waitOver,
+      { kind: 'drain' },
+    ]);
+    expect(commands.slice(2)).toEqual([[tell(1, 'retire')], [], [], [tell(1, 'drain')]]);
+    expect(state).toMatchObject({ phase: { kind: 'stopped' }, retiring: [1] });
+    expect(live([...serving, { kind: 'retire' }, exited(1), waitOver]).commands.at(-1)).toEqual([]);
+  });
+
   it('is given up when everything stops, and all generations leave', () => {
     const { commands, state } = live([
       ...serving,

@@ -58,6 +58,8 @@ export type ServiceEvent =
       readonly reason: string;
     }
   | { readonly kind: 'wait-over' }
+  /** Another supervisor has taken over: everything retires, and nothing is started again. */
+  | { readonly kind: 'retire' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' };
 
@@ -116,6 +118,8 @@ export function next(state: ServiceState, event: ServiceEvent, policy: RestartPo
       return afterRefusal(state, event);
     case 'exited':
       return afterExit(state, event, policy);
+    case 'retire':
+      return retireAll(state);
     case 'drain':
       return leave(state, 'draining');
     case 'stop':
@@ -253,6 +257,23 @@ function rollBack(state: ServiceState, to: number): Step {
       { kind: 'rolled-back', from: state.release, to },
       { kind: 'wait', ms: 0 },
     ],
+  };
+}
+
+function retireAll(state: ServiceState): Step {
+  const { phase, candidate } = state;
+  const isRunning = phase.kind === 'ready' || phase.kind === 'starting';
+  const young = candidate === undefined ? [] : [candidate.generation];
+  const leaving = isRunning ? [phase.generation, ...young] : young;
+  const isLeaving = phase.kind === 'draining' || phase.kind === 'stopping';
+  return {
+    state: {
+      ...state,
+      phase: isLeaving ? phase : { kind: 'stopped', generation: phase.generation },
+      candidate: undefined,
+      retiring: [...state.retiring, ...leaving],
+    },
+    commands: leaving.map((generation) => ({ kind: 'tell', generation, wish: 'retire' }) as const),
   };
 }
 

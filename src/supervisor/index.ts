@@ -6,7 +6,7 @@
  * Read `handover.ts` first: the life of one service as a pure state machine. `service-run.ts` carries it out,
  * `shut-down.ts` is the order of leaving, `supervisor.ts` puts everything together.
  */
-export { askReplace, askStatus, askStop } from './control-client.ts';
+export { askReplace, askReplaceSupervisor, askStatus, askStop } from './control-client.ts';
 export type { Receipt, ReplaceRequest } from './replace-services.ts';
 export type { GenerationStatus, Replacement, RunState, ServiceStatus } from './run-state.ts';
 export { readRunStates } from './run-state.ts';

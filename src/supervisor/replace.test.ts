@@ -1,10 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { waitFor } from '#test-support';
-import { askReplace, askStatus, type Release } from './index.ts';
+import { isRunning, waitFor } from '#test-support';
+import { askReplace, askReplaceSupervisor, askStatus, askStop, type Release } from './index.ts';
 import type { StandInConfig } from './stand-in-service.fixture.ts';
-import { ask, endSupervised, everything, hold, settled } from './supervised-fixture.ts';
+import { ask, endSupervised, everything, hold, pidsOf, settled } from './supervised-fixture.ts';
 
 afterEach(endSupervised);
 
@@ -176,5 +177,53 @@ describe('replacing a service', () => {
     socket.end();
     process.child.kill('SIGTERM');
     await process.exited;
+  });
+});
+
+describe('replacing the supervisor', () => {
+  const itself = fileURLToPath(new URL('./supervise.fixture.ts', import.meta.url));
+
+  it('keeps what is open, serves in fresh generations, and leaves one in charge that a stop reaches', async () => {
+    const { port, state, process, diary } = await settled(everything);
+    const socket = await hold(port('front'));
+    const { pid } = await askReplaceSupervisor(state().controlSocket, itself);
+    expect(pid).not.toBe(process.pid);
+    const status = await askStatus(state().controlSocket);
+    expect(status.pid).toBe(pid);
+    expect(status.services.map((one) => [one.state, one.generation])).toEqual(Array(3).fill(['ready', 2]));
+    expect(await ask(port('front'), 'hello')).toMatch(/^2 /);
+    expect(socket.readyState).toBe('open');
+    socket.end();
+    await waitFor(() => diary().includes('core 1 left'));
+    await waitFor(() => diary().includes('recorder 1 left'));
+    expect(process.exit()).toBeUndefined();
+    await askStop(state().controlSocket, { now: false });
+    expect(await process.exited).toEqual({ code: 0, signal: null });
+    expect([pid, ...pidsOf(diary())].filter(isRunning)).toEqual([]);
+  });
+
+  it('can be done again, and a signal to the first process reaches the last', async () => {
+    const { port, state, process, diary } = await settled({ core: {} });
+    const pids = [];
+    for (let i = 0; i < 2; i += 1) pids.push((await askReplaceSupervisor(state().controlSocket, itself)).pid);
+    expect(await ask(port('front'), 'hello')).toMatch(/^3 /);
+    process.child.kill('SIGTERM');
+    expect(await process.exited).toEqual({ code: 0, signal: null });
+    expect([...pids, ...pidsOf(diary())].filter(isRunning)).toEqual([]);
+  });
+
+  it.each([
+    ['cannot be loaded', 'throw new Error("broken")'],
+    ['exits', 'process.exit(0)'],
+  ])('by one that %s changes nothing', async (_how, source) => {
+    const { port, state, process, dir } = await settled(everything);
+    const program = dir.join('bad.mjs');
+    writeFileSync(program, source);
+    await expect(askReplaceSupervisor(state().controlSocket, program)).rejects.toThrow(
+      'the new supervisor did not take over: it ended before it could take over',
+    );
+    expect(await askStatus(state().controlSocket)).toMatchObject({ pid: process.pid, state: 'running' });
+    expect(await ask(port('front'), 'hello')).toMatch(/^1 /);
+    expect(await askReplace(state().controlSocket, { services: ['core'] })).toMatchObject({ ok: true });
   });
 });

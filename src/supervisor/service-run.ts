@@ -29,6 +29,8 @@ export interface ServiceRunOptions {
   readonly release: Release;
   readonly listeners: readonly BoundListener[];
   readonly readyWithinMs: number | undefined;
+  /** The highest generation of a supervisor before this one, whose generations still work; absent = there is none. */
+  readonly generationBefore?: number;
   readonly log: Log;
   /** After every change of the state or of what `status` says. */
   readonly onChange: () => void;
@@ -58,10 +60,17 @@ export class ServiceRun {
     this.#releases = [options.release];
     this.service = options.service;
     this.#policy = policies[options.service];
+    const before = options.generationBefore ?? 0;
+    this.#state = { ...initialState, newest: before, phase: { kind: 'stopped', generation: before } };
   }
 
   start(): void {
     this.#dispatch({ kind: 'start' });
+  }
+
+  /** The highest number that was given to a generation. */
+  get newestGeneration(): number {
+    return this.#state.newest;
   }
 
   /** What the current generation runs, or is started again with. */
@@ -88,6 +97,11 @@ export class ServiceRun {
       this.#settleReplacement = resolve;
       this.#dispatch({ kind: 'replace', release: place });
     });
+  }
+
+  /** Lets everything finish what it has open: another supervisor serves now. Nothing is started again. */
+  retire(): void {
+    this.#dispatch({ kind: 'retire' });
   }
 
   /** Asks everything to finish what is open and leave; it is not started again. */
@@ -118,7 +132,10 @@ export class ServiceRun {
 
   /** True when it never served and said that it cannot, or kept dying without a word. */
   get isUnfit(): boolean {
-    return !this.#hasServed && (this.#hasRefused || this.#state.newest > silentDeathsMax);
+    return (
+      !this.#hasServed &&
+      (this.#hasRefused || this.#state.newest - (this.#options.generationBefore ?? 0) > silentDeathsMax)
+    );
   }
 
   status(): ServiceStatus {
@@ -188,7 +205,7 @@ export class ServiceRun {
         generation,
         release: this.#releases[place] as Release,
         listeners,
-        isReplacement: this.#runs.size > 0,
+        isReplacement: this.#runs.size > 0 || generation - 1 === this.#options.generationBefore,
         readyWithinMs,
         log,
       },
@@ -205,7 +222,8 @@ export class ServiceRun {
 
   #noteReady(generation: number): void {
     const tookMs = this.#runs.get(generation)?.tookMs;
-    this.#options.log.write(generation === 1 ? 'debug' : 'info', `${this.service} is ready`, {
+    const isFirst = generation === (this.#options.generationBefore ?? 0) + 1;
+    this.#options.log.write(isFirst ? 'debug' : 'info', `${this.service} is ready`, {
       generation,
       tookMs,
     });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askReplace, type Receipt, type RunState, readRunStates } from '#supervisor';
@@ -8,6 +8,7 @@ import {
   type FakeProvider,
   isRunning,
   listStored,
+  makeTempDir,
   makeTempHome,
   projectDirectory,
   recordFaults,
@@ -42,17 +43,19 @@ const handOvers = Number(process.env.THROUGHLINE_TEST_HANDOVERS ?? 15);
 
 const state = (): RunState => readRunStates(throughline.dataDir)[0]!;
 
-async function throughlineCommand(...args: string[]) {
+const ownCli = join(projectDirectory, 'src/cli/main.ts');
+
+function throughlineCommand(...args: string[]) {
+  return runCli(ownCli, args);
+}
+
+async function runCli(cli: string, args: readonly string[]) {
   const { home } = throughline;
-  const command = startNode(
-    join(projectDirectory, 'src/cli/main.ts'),
-    [...args, '--config', home.configFile],
-    {
-      env: { ...home.env, DATA_DIR: home.dataDir },
-      cwd: home.path,
-      input: '',
-    },
-  );
+  const command = startNode(cli, [...args, '--config', home.configFile], {
+    env: { ...home.env, DATA_DIR: home.dataDir },
+    cwd: home.path,
+    input: '',
+  });
   const { code } = await command.exited;
   await waitFor(
     () => command.child.stdout?.readableEnded !== false && command.child.stderr?.readableEnded !== false,
@@ -178,6 +181,44 @@ describe('the commands', () => {
     expect(status.stdout).toMatch(/journal +\d+ bytes/);
   }, 60_000);
 });
+
+it('the supervisor is replaced twice under load, and nobody notices', async () => {
+  const streams = new StrictClients(throughline.frontUrl, 'long').startStreams(10);
+  const kept = new StrictClients(throughline.frontUrl, 'kept').start(4, 20);
+  const witness = createWitness(throughline.frontUrl, { seed: 3, pauseMs: 30 });
+  const fresh = witness.start(2);
+  await waitFor(() => provider.requests.length > 20);
+  for (let generation = 2; generation <= 3; generation += 1) {
+    expect(await throughlineCommand('upgrade', 'supervisor')).toMatchObject({ code: 0 });
+    expect(state().services.map((one) => [one.state, one.generation])).toEqual(
+      Array(3).fill(['ready', generation]),
+    );
+  }
+  expect(readRunStates(throughline.dataDir)).toHaveLength(1);
+  await fresh.stop();
+  await Promise.all([kept.stop(), streams.stop()]);
+  const seen = [...kept.seen, ...streams.seen, ...witness.seen];
+  expect(seen.filter((one) => !one.isComplete || one.status !== 200)).toEqual([]);
+  await expectStored(seen);
+  expect(await throughlineCommand('stop')).toMatchObject({ code: 0 });
+  expect(await throughline.supervisor.exited).toEqual({ code: 0, signal: null });
+}, 180_000);
+
+it('UPG-14: a release whose files are gone finishes its streams after it was replaced', async () => {
+  using copy = makeTempDir('release');
+  for (const name of ['src', 'package.json'])
+    cpSync(join(projectDirectory, name), copy.join(name), { recursive: true });
+  symlinkSync(join(projectDirectory, 'node_modules'), copy.join('node_modules'));
+  expect(await runCli(copy.join('src/cli/main.ts'), ['upgrade', 'core'])).toMatchObject({ code: 0 });
+  rmSync(copy.join('src'), { recursive: true });
+  const streams = new StrictClients(throughline.frontUrl, 'long').startStreams(5);
+  const kept = new StrictClients(throughline.frontUrl, 'kept').start(3, 20);
+  await waitFor(() => kept.seen.length > 10);
+  expect(await runCli(ownCli, ['upgrade', 'core'])).toMatchObject({ code: 0 });
+  await Promise.all([kept.stop(), streams.stop()]);
+  expect([...kept.failures, ...streams.failures]).toEqual([]);
+  await expectStored([...kept.seen, ...streams.seen]);
+}, 120_000);
 
 it('CR-02: after an error that nobody caught, streams end where they are and another core takes the rest', async () => {
   await throughline.stop();
