@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ListeningAddress } from '#generation';
+import { type ActivatedSocket, divideListeners } from './activated-listeners.ts';
 import { type BoundAddress, bindAddress } from './bind-address.ts';
 import { portHolder } from './port-holder.ts';
 import { SupervisorError } from './supervisor-options.ts';
@@ -23,16 +24,26 @@ const portTriesMax = 20;
 /**
  * Binds every address once. Port 0 is chosen by the system, the same for all addresses of one purpose. All or
  * nothing: rejects with a `SupervisorError` and closes everything when an address is taken, and never takes
- * another one instead. Only `::1` may be missing, on a machine without IPv6.
+ * another one instead. Sockets that a service manager passed are used for the addresses they have. Only `::1` may be missing, on a machine without IPv6.
  */
-export async function bindListeners(wanted: readonly ListeningAddress[]): Promise<BoundListeners> {
+export async function bindListeners(
+  wanted: readonly ListeningAddress[],
+  activated: readonly ActivatedSocket[] = [],
+): Promise<BoundListeners> {
   const bound: BoundListener[] = [];
   const notices: string[] = [];
   try {
     for (const purpose of new Set(wanted.map((listener) => listener.purpose))) {
       const addresses = await expandNames(wanted.filter((listener) => listener.purpose === purpose));
-      bound.push(...(await bindPurpose(addresses, notices)));
+      const { taken, missing } = divideListeners(addresses, activated);
+      bound.push(...taken);
+      if (missing.length > 0) bound.push(...(await bindPurpose(missing, notices)));
     }
+    for (const { fd, host, port } of activated)
+      if (!bound.some((listener) => listener.fd === fd))
+        notices.push(
+          `A socket at ${host}:${port} was passed to this process, and no setting has that address.`,
+        );
     return { bound, notices };
   } catch (error) {
     for (const listener of bound) listener.close();

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { type ListeningAddress, type ProcessLock, prepareProcess, processStartToken } from '#generation';
+import { activatedSockets } from './activated-listeners.ts';
 import { type BoundListener, bindListeners } from './bind-listeners.ts';
 import { type ControlSocket, openControlSocket } from './control-socket.ts';
 import { createLog, type Log } from './log.ts';
@@ -47,6 +48,7 @@ export async function runSupervisor(options: SupervisorOptions): Promise<Supervi
     const purposes = new Set(options.services.flatMap((plan) => plan.purposes));
     const { bound, notices } = await bindListeners(
       options.config.listeners.filter((one) => purposes.has(one.purpose)),
+      activatedSockets(),
     );
     const running = new RunningSupervisor(options, bound);
     for (const notice of notices) running.log.write('info', notice);
