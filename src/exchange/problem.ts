@@ -4,30 +4,117 @@
  * 401, 403 and 404 and retry 5xx; the problem's code travels in the header `x-throughline-problem`.
  */
 export const problems = {
-  'bad-target': { status: 400, type: 'invalid_request_error', sentence: 'The request target is not a plain path under /v1/.' },
-  'bad-host': { status: 403, type: 'permission_error', sentence: 'The Host header names an address that this Throughline does not serve. Use the printed address or add the name to server.allowed_hosts.' },
-  'foreign-origin': { status: 403, type: 'permission_error', sentence: 'The request carries an Origin header of another site. Web pages may not use this address.' },
-  'foreign-user': { status: 403, type: 'permission_error', sentence: 'The connection comes from another user of this machine. Send the token from the data directory.' },
-  'token-required': { status: 401, type: 'authentication_error', sentence: 'This address needs the token from the data directory in the header x-throughline-token.' },
-  'method-not-allowed': { status: 405, type: 'invalid_request_error', sentence: 'The method is not allowed here.' },
+  'bad-target': {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: 'The request target is not a plain path under /v1/.',
+  },
+  'bad-host': {
+    status: 403,
+    type: 'permission_error',
+    sentence:
+      'The Host header names an address that this Throughline does not serve. Use the printed address or add the name to server.allowed_hosts.',
+  },
+  'foreign-origin': {
+    status: 403,
+    type: 'permission_error',
+    sentence: 'The request carries an Origin header of another site. Web pages may not use this address.',
+  },
+  'foreign-user': {
+    status: 403,
+    type: 'permission_error',
+    sentence:
+      'The connection comes from another user of this machine. Send the token from the data directory.',
+  },
+  'token-required': {
+    status: 401,
+    type: 'authentication_error',
+    sentence: 'This address needs the token from the data directory in the header x-throughline-token.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    type: 'invalid_request_error',
+    sentence: 'The method is not allowed here.',
+  },
   'not-found': { status: 404, type: 'not_found_error', sentence: 'There is nothing at this path.' },
-  'upgrade-refused': { status: 426, type: 'invalid_request_error', sentence: 'WebSockets and protocol upgrades are not offered here. Use plain HTTP/1.1.' },
-  'expectation-failed': { status: 417, type: 'invalid_request_error', sentence: 'Only "Expect: 100-continue" is understood.' },
-  'head-too-large': { status: 431, type: 'invalid_request_error', sentence: 'The request head is larger than the limit of 64 KiB or 200 fields.' },
-  'body-too-large': { status: 413, type: 'request_too_large', sentence: 'The request body is larger than server.limits.body_bytes allows.' },
-  'bad-request': { status: 400, type: 'invalid_request_error', sentence: 'The request is not valid HTTP/1.1.' },
-  'request-timeout': { status: 408, type: 'timeout_error', sentence: 'The client was too slow sending its request.' },
-  'too-busy': { status: 503, type: 'overloaded_error', sentence: 'Too many connections are open for the descriptor limit of this process. Try again in a second.' },
+  'upgrade-refused': {
+    status: 426,
+    type: 'invalid_request_error',
+    sentence: 'WebSockets and protocol upgrades are not offered here. Use plain HTTP/1.1.',
+  },
+  'expectation-failed': {
+    status: 417,
+    type: 'invalid_request_error',
+    sentence: 'Only "Expect: 100-continue" is understood.',
+  },
+  'head-too-large': {
+    status: 431,
+    type: 'invalid_request_error',
+    sentence: 'The request head is larger than the limit of 64 KiB or 200 fields.',
+  },
+  'body-too-large': {
+    status: 413,
+    type: 'request_too_large',
+    sentence: 'The request body is larger than server.limits.body_bytes allows.',
+  },
+  'bad-request': {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: 'The request is not valid HTTP/1.1.',
+  },
+  'request-timeout': {
+    status: 408,
+    type: 'timeout_error',
+    sentence: 'The client was too slow sending its request.',
+  },
+  'too-busy': {
+    status: 503,
+    type: 'overloaded_error',
+    sentence:
+      'Too many connections are open for the descriptor limit of this process. Try again in a second.',
+  },
   'no-provider': { status: 503, type: 'api_error', sentence: 'No provider is configured for this request.' },
   'upstream-unreachable': { status: 502, type: 'api_error', sentence: 'The provider could not be reached.' },
-  'upstream-closed': { status: 502, type: 'api_error', sentence: 'The provider closed the connection before it answered.' },
-  'upstream-invalid': { status: 502, type: 'api_error', sentence: 'The provider sent something that is not valid HTTP/1.1.' },
-  'upstream-timeout': { status: 504, type: 'timeout_error', sentence: 'The provider was silent for longer than the configured limit.' },
-  'upstream-tls': { status: 502, type: 'api_error', sentence: 'The TLS certificate of the provider was not accepted.' },
-  'data-unavailable': { status: 503, type: 'api_error', sentence: 'proxy-data is not running at the moment. Traffic under /v1 is not affected.' },
-  'store-unavailable': { status: 503, type: 'api_error', sentence: 'The store cannot be read at the moment.' },
-  'bad-parameter': { status: 400, type: 'invalid_request_error', sentence: 'A parameter has a value that is not understood.' },
-  internal: { status: 500, type: 'api_error', sentence: 'Something went wrong inside Throughline. The log of the service has the details.' },
+  'upstream-closed': {
+    status: 502,
+    type: 'api_error',
+    sentence: 'The provider closed the connection before it answered.',
+  },
+  'upstream-invalid': {
+    status: 502,
+    type: 'api_error',
+    sentence: 'The provider sent something that is not valid HTTP/1.1.',
+  },
+  'upstream-timeout': {
+    status: 504,
+    type: 'timeout_error',
+    sentence: 'The provider was silent for longer than the configured limit.',
+  },
+  'upstream-tls': {
+    status: 502,
+    type: 'api_error',
+    sentence: 'The TLS certificate of the provider was not accepted.',
+  },
+  'data-unavailable': {
+    status: 503,
+    type: 'api_error',
+    sentence: 'proxy-data is not running at the moment. Traffic under /v1 is not affected.',
+  },
+  'store-unavailable': {
+    status: 503,
+    type: 'api_error',
+    sentence: 'The store cannot be read at the moment.',
+  },
+  'bad-parameter': {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: 'A parameter has a value that is not understood.',
+  },
+  internal: {
+    status: 500,
+    type: 'api_error',
+    sentence: 'Something went wrong inside Throughline. The log of the service has the details.',
+  },
 } as const satisfies Record<string, { status: number; type: string; sentence: string }>;
 
 export type ProblemCode = keyof typeof problems;
@@ -49,5 +136,9 @@ export function problemStatus(code: ProblemCode): number {
 export function anthropicErrorBody(problem: Problem, requestId: string): string {
   const { type, sentence } = problems[problem.code];
   const message = problem.detail === undefined ? sentence : `${sentence} (${problem.detail})`;
-  return JSON.stringify({ type: 'error', error: { type, message: `Throughline: ${message}` }, request_id: requestId });
+  return JSON.stringify({
+    type: 'error',
+    error: { type, message: `Throughline: ${message}` },
+    request_id: requestId,
+  });
 }
