@@ -106,7 +106,13 @@ async function readFirstEntry(segment: Parameters<typeof readSegmentOpened>[0]) 
   if (bytes === undefined) return undefined;
   const reader = createFrameReader({ coreId: segment.coreId, segmentNumber: segment.number });
   const first = reader.feed(bytes)[0]?.entry;
-  return first?.kind === 'segment-opened' ? first : undefined;
+  return first?.kind === 'segment-opened' && isWhole(first.payload) ? first : undefined;
+}
+
+/** A core of another version may have written it. */
+function isWhole({ pid, startToken, processStartedAtMs }: Partial<SegmentOpened>): boolean {
+  const isNamed = typeof pid === 'number' && (startToken === undefined || typeof startToken === 'string');
+  return isNamed && typeof processStartedAtMs === 'number';
 }
 
 /**

@@ -9,6 +9,7 @@ import type {
   RouteChosen,
 } from '#exchange';
 import type { ReadFrame } from '#journal/read';
+import { isReadable } from './head-shapes.ts';
 
 /** A place in the journal of one core. */
 export interface JournalPlace {
@@ -61,6 +62,8 @@ export interface AssembledExchange {
   /** Absent when the core died first. */
   readonly closed?: ExchangeClosed;
   readonly closedAtUs?: number;
+  /** Heads that were there and could not be understood; they count as lost. */
+  readonly unreadableHeads?: number;
   readonly request: AssembledBody;
   readonly response: AssembledBody;
 }
@@ -79,6 +82,8 @@ export interface Assembler {
   /** In the order of their first frames. */
   open(): IterableIterator<AssembledExchange>;
   readonly openCount: number;
+  /** Heads with a field that is missing or of another type, of all exchanges. */
+  readonly unreadableHeads: number;
   /** The oldest place that an open exchange still needs. */
   oldestPlace(): JournalPlace | undefined;
 }
@@ -91,6 +96,7 @@ export function createAssembler(coreId: string): Assembler {
   const ended = new Set<ExchangeId>();
   let coreStartedAtMs: number | undefined;
   let bodyFrames: BodyFrame[] = [];
+  let unreadableHeads = 0;
 
   function remember(id: ExchangeId): void {
     ended.add(id);
@@ -100,8 +106,10 @@ export function createAssembler(coreId: string): Assembler {
   return {
     feed(frame, segmentNumber) {
       const { entry } = frame;
+      const isKnown = isReadable(entry);
+      if (!isKnown) unreadableHeads += 1;
       if (entry.kind === 'segment-opened') {
-        coreStartedAtMs = entry.payload.processStartedAtMs;
+        if (isKnown) coreStartedAtMs = entry.payload.processStartedAtMs;
         return undefined;
       }
       if (ended.has(entry.exchangeId)) return undefined;
@@ -113,8 +121,12 @@ export function createAssembler(coreId: string): Assembler {
         open.set(entry.exchangeId, assembly);
       }
       if (!isNewSequence(assembly, entry.sequence)) return undefined;
-      const kept = take(assembly, entry, frame, segmentNumber);
-      if (kept !== undefined) bodyFrames.push(kept);
+      if (isKnown) {
+        const kept = take(assembly, entry, frame, segmentNumber);
+        if (kept !== undefined) bodyFrames.push(kept);
+      } else {
+        assembly.unreadableHeads = (assembly.unreadableHeads ?? 0) + 1;
+      }
       if (entry.kind !== 'exchange-closed') return undefined;
       open.delete(entry.exchangeId);
       remember(entry.exchangeId);
@@ -134,6 +146,9 @@ export function createAssembler(coreId: string): Assembler {
     open: () => open.values(),
     get openCount() {
       return open.size;
+    },
+    get unreadableHeads() {
+      return unreadableHeads;
     },
     oldestPlace: () => open.values().next().value?.first,
   };

@@ -76,7 +76,7 @@ export class JournalTail {
     return {
       tornFrames: this.#pastCounts.tornFrames + now.tornFrames,
       damagedBytes: this.#pastCounts.damagedBytes + now.damagedBytes,
-      unknownFrames: this.#pastCounts.unknownFrames + now.unknownFrames,
+      unknownFrames: this.#pastCounts.unknownFrames + now.unknownFrames + this.assembler.unreadableHeads,
     };
   }
 
@@ -178,7 +178,7 @@ export class JournalTail {
    * middle. Only where the journal is damaged the head was really lost, and the rest is worth keeping.
    */
   #isOurs(exchange: AssembledExchange): boolean {
-    if (exchange.opened !== undefined) return true;
+    if (exchange.opened !== undefined || exchange.unreadableHeads !== undefined) return true;
     const isResumed = this.#resumedAt.segmentNumber > 1 || this.#resumedAt.offset > 0;
     return !isResumed || this.counts.damagedBytes > 0;
   }
@@ -227,7 +227,8 @@ export class JournalTail {
   }
 
   #moveTo(segmentNumber: number, offset = 0): void {
-    this.#pastCounts = this.counts;
+    const { unknownFrames, ...past } = this.counts;
+    this.#pastCounts = { ...past, unknownFrames: unknownFrames - this.assembler.unreadableHeads };
     this.#gapSeenIn = undefined;
     this.#segmentNumber = segmentNumber;
     this.#readOffset = offset;

@@ -59,11 +59,22 @@ function understandSafely(
   bodies: { readonly request: ReadBody; readonly response: ReadBody },
   { known }: ConversationHashes,
 ): UnderstoodExchange & { readonly failure?: unknown } {
+  const findDialect = () => undefined;
   try {
     return understandExchange(assembled, bodies, { known });
   } catch (failure) {
-    return { ...understandExchange(assembled, bodies, { findDialect: () => undefined }), failure };
+    try {
+      return { ...understandExchange(assembled, bodies, { findDialect }), failure };
+    } catch {
+      // Its heads are of no use either: what is certain are the bytes.
+      return { ...understandExchange(withoutHeads(assembled), bodies, { findDialect }), failure };
+    }
   }
+}
+
+function withoutHeads(assembled: AssembledExchange): AssembledExchange {
+  const { opened, route, responseOpened, closed, closedAtUs, ...rest } = assembled;
+  return { ...rest, attempts: [], unreadableHeads: 1 };
 }
 
 /** The agent within the session, as the headers name them. */

@@ -192,6 +192,8 @@ function isWholeByLength({ opened, responseOpened, closed }: AssembledExchange):
 
 function causeOf(assembled: AssembledExchange, answer: UnderstoodResponse): string | undefined {
   const { closed } = assembled;
+  if (closed === undefined && assembled.unreadableHeads !== undefined)
+    return 'the journal says things about this exchange that this version cannot read';
   if (closed === undefined) return 'proxy-core ended before the exchange did';
   if (closed.cause !== undefined) return closed.cause;
   if (answer.undecodable !== undefined) return `response body undecodable: ${answer.undecodable}`;
