@@ -220,6 +220,46 @@ it('UPG-14: a release whose files are gone finishes its streams after it was rep
   await expectStored([...kept.seen, ...streams.seen]);
 }, 120_000);
 
+it('UPG-10: an old core that hangs for a moment at its hand-over resets nobody', async () => {
+  await throughline.stop();
+  using home = makeTempHome('blocked');
+  const program = home.join('block-on-signal.mjs');
+  writeFileSync(
+    program,
+    `if (process.argv[1]?.includes('core')) process.on('SIGUSR2', () => {
+      const until = performance.now() + 150;
+      while (performance.now() < until);
+    });`,
+  );
+  throughline = await startThroughline({
+    providerOrigin: provider.origin,
+    home,
+    env: { NODE_OPTIONS: `--import=${program}` },
+  });
+  const witness = createWitness(throughline.frontUrl, { seed: 4, pauseMs: 5 });
+  const fresh = witness.start(12);
+  const kept = new StrictClients(throughline.frontUrl, 'kept').start(4, 10);
+  await waitFor(() => witness.seen.length > 20);
+  for (let i = 0; i < 5; i += 1) {
+    const { pid = 0, generation } = state().services.find(({ service }) => service === 'core')!;
+    const replaced = askReplace(state().controlSocket, { services: ['core'] });
+    // The old core hangs all the way through the moment in which the other one takes over.
+    const hanging = setInterval(() => {
+      if (isRunning(pid)) process.kill(pid, 'SIGUSR2');
+    }, 200);
+    expect((await replaced).ok).toBe(true);
+    clearInterval(hanging);
+    await waitFor(() =>
+      state().services.some((one) => one.service === 'core' && one.generation > generation),
+    );
+  }
+  await fresh.stop();
+  await kept.stop();
+  const seen = [...kept.seen, ...witness.seen];
+  expect(seen.filter((one) => !one.isComplete || one.status !== 200)).toEqual([]);
+  await expectStored(seen);
+}, 120_000);
+
 it('CR-02: after an error that nobody caught, streams end where they are and another core takes the rest', async () => {
   await throughline.stop();
   using home = makeTempHome('tainted');
