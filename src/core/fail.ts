@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
 import type { ExchangeEnd, Problem } from '#exchange';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
+import { http } from './node-http.ts';
 import { type ProblemAnswer, problemAnswer } from './problem-answer.ts';
 import type { HeldEnd, RunningExchange } from './running-exchange.ts';
 
@@ -72,7 +72,7 @@ class ProblemEnd implements HeldEnd {
   send({ request, response }: RunningExchange): void {
     const { status, headers, body } = this.#answer;
     // Named, because a phrase of the provider that could not be sent would stay otherwise.
-    response.writeHead(status, STATUS_CODES[status] ?? '', headers);
+    response.writeHead(status, http.STATUS_CODES[status] ?? '', headers);
     response.write(body);
     discardRest(request, () => response.end());
   }

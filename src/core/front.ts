@@ -1,8 +1,9 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headerValue } from '#exchange';
 import { askTokenField } from '#guard';
 import type { CoreContext } from './core-context.ts';
 import { pipedHeadersFor, responseHeadersFor } from './headers.ts';
+import { http } from './node-http.ts';
 import { refuse } from './refuse.ts';
 import { sendHead } from './send-head.ts';
 

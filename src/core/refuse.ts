@@ -1,8 +1,9 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headerValue, type Problem } from '#exchange';
 import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { nextExchangeId } from './exchange-ids.ts';
+import { http } from './node-http.ts';
 import { problemAnswer } from './problem-answer.ts';
 
 /** Answers a request without touching a provider. It is counted, but no exchange is recorded. */
@@ -45,7 +46,7 @@ function hasBody({ rawHeaders }: IncomingMessage): boolean {
 export function rawProblem(core: CoreContext, problem: Problem): string {
   core.metrics.refused(problem.code);
   const { status, headers, body } = problemAnswer(problem, nextExchangeId(Date.now()), true);
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`];
+  const lines = [`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}`];
   for (let i = 0; i + 1 < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   return `${lines.join('\r\n')}\r\n\r\n${body.toString('latin1')}`;
 }

@@ -1,9 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Problem } from '#exchange';
 import type { CoreContext } from './core-context.ts';
 import type { Dispatch } from './dispatch.ts';
+import { http } from './node-http.ts';
 import { rawProblem, refuse } from './refuse.ts';
 
 /** Node really closes an idle connection this much later than it advertises, so that no request meets the close. */
@@ -18,7 +19,7 @@ export interface Connections {
 /** An HTTP/1.1 server with limits for hostile clients. It does not listen yet. */
 export function createCoreServer(core: CoreContext, dispatch: Dispatch, connections: Connections): Server {
   const { limits, timeouts } = core.config;
-  const server = createServer({
+  const server = http.createServer({
     maxHeaderSize: limits.headBytesMax,
     insecureHTTPParser: false,
     // The guard judges Host itself: exactly one, and ours.

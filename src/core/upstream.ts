@@ -1,8 +1,9 @@
-import http, { type ClientRequest } from 'node:http';
-import https from 'node:https';
+import type { Agent, ClientRequest } from 'node:http';
+import type { Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import type { CoreProvider } from '#core-config';
+import { http, https } from './node-http.ts';
 
 /** How long an idle connection is kept when the provider does not say: many servers close after five seconds. */
 const idleMsDefault = 4_000;
@@ -74,7 +75,7 @@ const agentOptions = {
   autoSelectFamily: true,
 } as const;
 
-function tlsAgent(provider: CoreProvider, url: URL): https.Agent {
+function tlsAgent(provider: CoreProvider, url: URL): TlsAgent {
   const ca = provider.ca === undefined ? {} : { ca: [...getCACertificates('default'), provider.ca] };
   const name = url.hostname.replace(/^\[|\]$/g, '');
   return new https.Agent({ ...agentOptions, rejectUnauthorized: true, servername: serverName(name), ...ca });
@@ -94,7 +95,7 @@ export function noteKeepAlive(socket: Socket, keepAliveMs: number | undefined): 
 }
 
 /** Gives the agent our rules for new connections and for idle ones. */
-function prepareAgent(agent: http.Agent, options: UpstreamOptions): void {
+function prepareAgent(agent: Agent, options: UpstreamOptions): void {
   const connect = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
     const socket = connect(connectOptions, callback) as Socket | null | undefined;
