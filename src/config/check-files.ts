@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { RuleProblem } from './config-problem.ts';
 import type { ReadConfig } from './config-schema.ts';
 import type { DataDirectoryPath } from './data-directory-path.ts';
+import { type FileSystemReaders, remoteFileSystem } from './remote-file-system.ts';
 
 export interface FileFindings {
   readonly databasePath: string;
@@ -14,6 +15,8 @@ interface FileSurroundings {
   readonly dataDir: DataDirectoryPath;
   /** Directory that relative paths of the file are relative to. */
   readonly baseDir: string;
+  /** Instead of the system's own, for tests. */
+  readonly fileSystems?: FileSystemReaders | undefined;
 }
 
 /** Looks at what the configuration points to on disk. */
@@ -39,6 +42,7 @@ export async function checkFiles(config: ReadConfig, around: FileSurroundings): 
       fix: `mkdir -m 700 -p ${JSON.stringify(around.dataDir.path)}`,
     });
   }
+  problems.push(...(await checkFileSystems(directory, around)));
   const certificates = new Map<string, string>();
   for (const [name, { ca_file: caFile }] of Object.entries(config.providers)) {
     if (caFile === undefined) continue;
@@ -50,6 +54,28 @@ export async function checkFiles(config: ReadConfig, around: FileSurroundings): 
     }
   }
   return { databasePath, certificates, problems };
+}
+
+/**
+ * The services share the database, its locks and the journal on one machine: a file system that another machine or a
+ * host serves gives neither shared memory nor locks nor syncs that can be relied on.
+ */
+async function checkFileSystems(
+  databaseDirectory: string,
+  { dataDir, fileSystems }: FileSurroundings,
+): Promise<RuleProblem[]> {
+  const ofData = await remoteFileSystem(dataDir.path, fileSystems);
+  if (ofData !== undefined) {
+    const sentence = `The data directory ${dataDir.path} lies on a network or shared file system (${ofData}), where journal and database are not safe`;
+    const fix = 'Set DATA_DIR to a directory on a local disk of this machine.';
+    return [{ code: 'E1012', path: [], sentence, fix }];
+  }
+  const ofDatabase = await remoteFileSystem(databaseDirectory, fileSystems);
+  if (ofDatabase === undefined) return [];
+  const sentence = `The database would lie on a network or shared file system (${ofDatabase}), where SQLite's write-ahead log is not safe`;
+  const fix =
+    'Name a file on a local disk of this machine; "throughline db backup FILE" makes copies anywhere.';
+  return [{ code: 'E1012', path: ['storage', 'db_path'], sentence, fix }];
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -13,6 +13,7 @@ export const configProblemCodes = {
   'data-directory-unusable': 'E1009',
   'ports-collide': 'E1010',
   'worth-knowing': 'W1011',
+  'file-system-remote': 'E1012',
 } as const;
 
 export interface ConfigProblem {

@@ -9,6 +9,7 @@ import { expandTree } from './expand-tree.ts';
 import { findConfigFile } from './find-config-file.ts';
 import { emptyTree, isMapping, type RawTree, setAt, valueAt } from './raw-tree.ts';
 import { readSettings } from './read-settings.ts';
+import type { FileSystemReaders } from './remote-file-system.ts';
 import { resolveConfig } from './resolve-config.ts';
 import type { ResolvedConfig } from './resolved-config.ts';
 import { flattened, shownConfig } from './shown-config.ts';
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly homeDir: string;
   readonly platform: NodeJS.Platform;
   readonly cwd: string;
+  /** Instead of the system's own, for tests. */
+  readonly fileSystems?: FileSystemReaders;
 }
 
 /** Where a value comes from, in words: `default`, `environment PORT`, `/home/me/config.yaml:4`. */
@@ -60,6 +63,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const files = await checkFiles(read.config, {
     dataDir,
     baseDir: dirname(file?.path ?? dataDir.path),
+    fileSystems: options.fileSystems,
   });
   const all = [...expanded.problems, ...read.problems, ...rules, ...files.problems];
   const located = onePerPlace(all).map((problem) => locate(problem));

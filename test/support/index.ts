@@ -16,6 +16,7 @@ export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './d
 export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
 export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } from './front.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
+export { createMounts, type Mounts } from './mounts.ts';
 export {
   answerAsProvider,
   anthropicError,

@@ -2,11 +2,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { makeTempDir, type TempDir } from '#test-support';
 import type { ConfigProblem } from '../config-problem.ts';
 import { type LoadedConfig, type LoadResult, loadConfig } from '../load-config.ts';
+import type { FileSystemReaders } from '../remote-file-system.ts';
 
 export interface TestPlace {
   readonly dir: TempDir;
   /** Loads the text as `config.yaml` of the place; without a text, what is found. */
-  load(text?: string, options?: { env?: Record<string, string>; cwd?: string }): Promise<LoadResult>;
+  load(
+    text?: string,
+    options?: { env?: Record<string, string>; cwd?: string; fileSystems?: FileSystemReaders },
+  ): Promise<LoadResult>;
   loaded(text?: string, env?: Record<string, string>): Promise<LoadedConfig>;
   problems(text: string, env?: Record<string, string>): Promise<readonly ConfigProblem[]>;
   [Symbol.dispose](): void;
@@ -16,7 +20,7 @@ export interface TestPlace {
 export function makeTestPlace(): TestPlace {
   const dir = makeTempDir('config');
   for (const name of ['home', 'project']) mkdirSync(dir.join(name));
-  const load: TestPlace['load'] = (text, { env = {}, cwd = dir.join('project') } = {}) => {
+  const load: TestPlace['load'] = (text, { env = {}, cwd = dir.join('project'), fileSystems } = {}) => {
     if (text !== undefined) writeFileSync(dir.join('config.yaml'), text);
     return loadConfig({
       ...(text === undefined ? {} : { configPath: dir.join('config.yaml') }),
@@ -24,6 +28,7 @@ export function makeTestPlace(): TestPlace {
       homeDir: dir.join('home'),
       platform: 'linux',
       cwd,
+      ...(fileSystems === undefined ? {} : { fileSystems }),
     });
   };
   return {
