@@ -32,6 +32,7 @@ build-data: deps ## Build proxy-data only
 
 test: deps ## Type check, lint, dead code and all tests
 	-@scripts/toolchain packages libfaketime
+	-@scripts/toolchain claude-code >/dev/null
 	@$(WITH_NODE) node scripts/test.ts
 
 check: deps ## Type check, lint and dead code, without the tests

@@ -59,6 +59,18 @@ describe('scripts/toolchain', () => {
     expect(missing.stderr).toContain('no-such-program');
   });
 
+  it('says where to get Claude Code, for the test that runs it, when there is no npm to install it with', () => {
+    const { status, stdout, stderr } = toolchain('claude-code');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^the real Claude Code [\d.]+ is missing, and there is no npm to install it with\.$/m,
+    );
+    expect(stderr).toContain('scripts/toolchain claude-code');
+    const place = `tools/claude-code-${/Code ([\d.]+)/.exec(stderr)?.[1]}/claude`;
+    program(place, 'here I am');
+    expect(toolchain('claude-code')).toMatchObject({ status: 0, stdout: `${dir.join(place)}\n`, stderr: '' });
+  });
+
   it('explains its usage when it is asked for something else', () => {
     expect(toolchain('everything')).toMatchObject({ status: 2, stdout: '' });
   });

@@ -4,7 +4,7 @@ import { waitFor } from './wait-for.ts';
 
 export const projectDirectory = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A program of this project that a test started. Only its own pid is ever signalled. */
+/** A program that a test started. Only its own pid is ever signalled. */
 export interface OwnProcess {
   readonly child: ChildProcess;
   readonly pid: number;
@@ -35,8 +35,17 @@ process.once('exit', () => {
 
 /** Starts `node <program> ...args` of this project with nothing inherited but what `env` says. */
 export function startNode(program: string, args: readonly string[], options: SpawnOptions): OwnProcess {
+  return startProgram(process.execPath, [...(options.nodeArguments ?? []), program, ...args], options);
+}
+
+/** Starts any program the same way. A file that cannot be started exits with code and signal null. */
+export function startProgram(
+  file: string,
+  args: readonly string[],
+  options: Omit<SpawnOptions, 'nodeArguments'>,
+): OwnProcess {
   const isIpc = options.input === 'ipc';
-  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), program, ...args], {
+  const child = spawn(file, [...args], {
     cwd: options.cwd ?? projectDirectory,
     env: { ...options.env },
     stdio: ['pipe', 'pipe', 'pipe', ...(isIpc ? ['ipc' as const] : [])],

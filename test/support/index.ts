@@ -11,6 +11,7 @@ export {
 } from './agent-traffic.ts';
 export { type BuiltPackage, buildPackage } from './built-package.ts';
 export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
+export { type ClaudeCode, claudeCodeProgram, startClaudeCode } from './claude-code.ts';
 export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
 export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './direct-and-through.ts';
 export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
