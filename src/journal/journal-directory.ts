@@ -64,24 +64,41 @@ function segmentNumberOf(name: string): number | undefined {
   return /^\d{8}\.seg$/.test(name) ? Number(name.slice(0, 8)) : undefined;
 }
 
+/** Some bytes of a segment, and the file they are from: thinning puts another one in its place. */
+export interface SegmentPiece {
+  readonly bytes: Buffer;
+  /** Number of the file on its file system. */
+  readonly inode: number;
+}
+
 /**
  * At most `bytesMax` bytes from `offset`; empty at the end of the file, undefined when the segment is gone.
  * Rejects for any other reason (permissions, a failing disk).
  * @param into memory for the bytes, at least `bytesMax`; fresh when absent
  */
-export async function readSegmentFrom(
+export async function readSegmentPiece(
   path: string,
   offset: number,
   bytesMax: number = 1024 * 1024,
   into: Buffer = Buffer.allocUnsafe(bytesMax),
-): Promise<Buffer | undefined> {
+): Promise<SegmentPiece | undefined> {
   const file = await absentWhenMissing(open(path, 'r'));
   if (file === undefined) return undefined;
   try {
-    return await readAt(file, offset, into.subarray(0, bytesMax));
+    const { ino: inode } = await file.stat();
+    return { bytes: await readAt(file, offset, into.subarray(0, bytesMax)), inode };
   } finally {
     await file.close();
   }
+}
+
+/** The bytes of `readSegmentPiece` alone, for one look at a segment. */
+export async function readSegmentFrom(
+  path: string,
+  offset: number,
+  bytesMax?: number,
+): Promise<Buffer | undefined> {
+  return (await readSegmentPiece(path, offset, bytesMax))?.bytes;
 }
 
 /** The first frame of a segment: whose it is. Undefined while it is not written, or when it is damaged or gone. */

@@ -9,13 +9,13 @@
 
 export type { FrameReader, FrameReaderCounts, ReadFrame } from './frame-reader.ts';
 export { createFrameReader } from './frame-reader.ts';
-export type { JournalDirectory, JournalSegment } from './journal-directory.ts';
+export type { JournalDirectory, JournalSegment, SegmentPiece } from './journal-directory.ts';
 export {
   deleteSegment,
   listJournals,
   readPayloads,
-  readSegmentFrom,
   readSegmentOpened,
+  readSegmentPiece,
   removeJournalDirectory,
   segmentBeganAtMs,
 } from './journal-directory.ts';

@@ -7,7 +7,8 @@ import {
   type JournalDirectory,
   type JournalSegment,
   type ReadFrame,
-  readSegmentFrom,
+  readSegmentPiece,
+  type SegmentPiece,
 } from '#journal/read';
 import type { JournalPosition } from '#store';
 import { type AssembledExchange, type Assembler, createAssembler, type JournalPlace } from './assemble.ts';
@@ -44,6 +45,8 @@ export class JournalTail {
   #segmentNumber: number;
   /** Bytes of the current segment that were read; `#reader.offset` lags behind by an incomplete frame. */
   #readOffset: number;
+  /** The file that the bytes were read from; undefined before the first. */
+  #inode: number | undefined;
   #reader: FrameReader;
   #pastCounts = { tornFrames: 0, damagedBytes: 0, unknownFrames: 0 };
   readonly #unsettled = new Set<AssembledExchange>();
@@ -120,6 +123,7 @@ export class JournalTail {
 
     const isSealed = segments.at(-1)!.number > current.number;
     const read = await this.#readMore(current);
+    if (read === 'other-file') return { ...nothing, isMoving: true };
     if (read !== undefined) {
       const { bytes, block } = read;
       this.#readOffset += bytes.length;
@@ -152,14 +156,29 @@ export class JournalTail {
 
   async #readMore(
     segment: JournalSegment,
-  ): Promise<{ readonly bytes: Buffer; readonly block: Buffer } | undefined> {
+  ): Promise<{ readonly bytes: Buffer; readonly block: Buffer } | 'other-file' | undefined> {
     // Asking for the size first makes an idle round cost one system call instead of a megabyte.
     const size = await sizeOf(segment.path);
     if (size === undefined || size <= this.#readOffset) return undefined;
     const wanted = Math.min(readBytesMax, size - this.#readOffset);
     const block = this.#recent.block(wanted);
-    const bytes = await readSegmentFrom(segment.path, this.#readOffset, wanted, block);
-    return bytes === undefined || bytes.length === 0 ? undefined : { bytes, block };
+    const piece = await readSegmentPiece(segment.path, this.#readOffset, wanted, block);
+    if (piece === undefined || piece.bytes.length === 0) return undefined;
+    if (this.#isHalfOfAnother(piece)) {
+      this.#moveTo(segment.number, this.#reader.offset);
+      return 'other-file';
+    }
+    this.#inode = piece.inode;
+    return { bytes: piece.bytes, block };
+  }
+
+  /**
+   * The quota may thin the segment between two reads. Every frame keeps its place, but half a body of the old file and
+   * half the hole of the new one make no frame: the frame that was begun has to be read again.
+   */
+  #isHalfOfAnother({ inode }: SegmentPiece): boolean {
+    const isBegun = this.#readOffset > this.#reader.offset;
+    return isBegun && this.#inode !== undefined && this.#inode !== inode;
   }
 
   #take(frames: readonly ReadFrame[], block: Buffer): AssembledExchange[] {
@@ -232,6 +251,7 @@ export class JournalTail {
     this.#gapSeenIn = undefined;
     this.#segmentNumber = segmentNumber;
     this.#readOffset = offset;
+    this.#inode = undefined;
     this.#reader = this.#newReader();
   }
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { processStartToken } from '#generation';
 import { type JournalDirectory, listJournals } from '#journal/read';
 import type { JournalWriter } from '#journal/write';
+import { waitFor } from '#test-support';
 import { JournalTail } from './journal-tail.ts';
 import { createRecentBytes } from './recent-bytes.ts';
 import {
@@ -36,8 +37,9 @@ async function writeSegments(count: number): Promise<string[]> {
   return ids;
 }
 
-async function listed(): Promise<JournalDirectory> {
-  return (await listJournals(home.config.journalDirectory))[0]!;
+async function listed(coreId?: string): Promise<JournalDirectory> {
+  const journals = await listJournals(home.config.journalDirectory);
+  return journals.find((journal) => coreId === undefined || journal.coreId === coreId)!;
 }
 
 /** Reads until there is nothing more to do at once. */
@@ -79,6 +81,32 @@ describe('a gap in the numbers of segments', () => {
     const early = await idsOf(tail);
     tail.journal.update({ ...whole, segments }, false);
     expect([...early, ...(await idsOf(tail))]).toEqual([ids[0], ...ids.slice(2)]);
+  });
+});
+
+describe('a segment that is thinned for the quota', () => {
+  it('DUR-03: costs the bodies that went, and no frame that was half read then counts as damage', async () => {
+    const journal = await home.journal({ segmentBytesMax: 2_500_000 });
+    const ids: string[] = [];
+    for (let n = 0; n < 8; n += 1) {
+      const request = Buffer.alloc(500_000, n);
+      ids.push((await writeExchange(journal, { request, response: answerEvents('Seven.') })).id);
+    }
+    await journal.close();
+    const before = await listed(journal.coreId);
+    expect(before.segments.length).toBeGreaterThan(1);
+    const tail = new JournalTail(before, { position: undefined, recent: createRecentBytes(1024 * 1024) });
+    const first = await tail.step();
+
+    const other = await home.journal({ quotaBytes: 100_000, upkeepIntervalMs: 20 });
+    await waitFor(async () => (await listed(journal.coreId)).segments[0]!.bytesOnDisk < 100_000, {
+      what: 'the quota to be kept',
+    });
+    await other.close();
+
+    const rest = await idsOf({ next: () => tail.step() });
+    expect([...first.finished.map(({ id }) => id), ...rest]).toEqual(ids);
+    expect(tail.counts).toEqual({ tornFrames: 0, damagedBytes: 0, unknownFrames: 0 });
   });
 });
 
