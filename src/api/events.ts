@@ -10,7 +10,7 @@ export const eventRoutes = {
     method: 'GET',
     path: '/api/v2/events',
     summary:
-      'What happens, as it happens. After a break the header `Last-Event-ID` continues where the listener was; a comment comes at least every 15 seconds.',
+      'What happens, as it happens. After a break the header `Last-Event-ID` continues where the listener was: the id of an event says how far it was, and in which database. A bare `sequence` is taken as one of the database that there is. A comment comes at least every 15 seconds.',
     query: z.object({
       last_event_id: z.string().optional().describe('The same as the header `Last-Event-ID`, which wins.'),
     }),
@@ -25,7 +25,9 @@ export const eventRoutes = {
         health: dataHealth
           .pick({ status: true, database: true, recorder: true })
           .describe('At the start and when a state changes.'),
-        reset: place.describe('Events were missed, for example after a long break: load the list again.'),
+        reset: place.describe(
+          'Events were missed, after a long break or because the database is another one: load the list again.',
+        ),
       },
     },
     statuses: { 503: 'Too many listeners.' },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestSummary, RouteBody } from '#api';
 import type { ResolvedConfig } from '#config';
 import { asCliError, callApi, getJson, readText } from './api-client.ts';
-import { createEventReader } from './event-stream.ts';
+import { createEventReader, type StreamEvent } from './event-stream.ts';
 import { note, print, printJson } from './output.ts';
 import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
@@ -33,6 +33,8 @@ class Tailing {
   readonly #print: (row: RequestSummary) => void;
   /** Everything up to this place in the order of storing has been printed. */
   #lastSequence: number | undefined;
+  /** Of the last event; it also says which database that was told of. */
+  #lastEventId: string | undefined;
   #hasComplained = false;
 
   constructor(config: ResolvedConfig, print: (row: RequestSummary) => void) {
@@ -66,21 +68,21 @@ class Tailing {
   async #followOnce(): Promise<void> {
     const { status, body } = await callApi(this.#config, '/api/v2/events', {
       accept: 'text/event-stream',
-      'last-event-id': String(this.#lastSequence ?? 0),
+      'last-event-id': this.#lastEventId ?? String(this.#lastSequence ?? 0),
     });
     if (status !== 200) throw asCliError(status, await readText(body));
     this.#hasComplained = false;
     const reader = createEventReader();
     body.setEncoding('utf8');
     try {
-      for await (const text of body)
-        for (const { event, data } of reader.feed(text as string)) this.#take(event, data);
+      for await (const text of body) for (const event of reader.feed(text as string)) this.#take(event);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
     }
   }
 
-  #take(event: string, data: string): void {
+  #take({ event, data, id }: StreamEvent): void {
+    this.#lastEventId = id ?? this.#lastEventId;
     if (event === 'reset') {
       note('Some requests were missed here: the break was too long.');
       this.#lastSequence = (JSON.parse(data) as { lastSequence: number }).lastSequence;

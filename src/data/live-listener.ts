@@ -1,9 +1,16 @@
+/** What the id of an event says: a place in the order of storing, and the store whose order is meant. */
+export interface LivePlace {
+  /** `Store.epoch`; undefined = whichever store there is. */
+  readonly epoch?: string;
+  readonly sequence: number;
+}
+
 /** One reader of live events. */
 export class LiveListener {
   /** Sequence of the last event it was told; undefined until it has been welcomed. */
   position: number | undefined;
-  /** Where it was before it came; undefined = from now on, NaN = unreadable. */
-  readonly resumeAfter: number | undefined;
+  /** Where it was before it came; undefined = from now on. */
+  readonly resumeAfter: LivePlace | 'unreadable' | undefined;
   readonly #controller: ReadableStreamDefaultController<Uint8Array>;
   readonly #told = new Map<string, Uint8Array>();
 
@@ -31,7 +38,9 @@ export class LiveListener {
   }
 }
 
-function readPlace(lastEventId: string | undefined): number | undefined {
+function readPlace(lastEventId: string | undefined): LiveListener['resumeAfter'] {
   if (lastEventId === undefined || lastEventId === '') return undefined;
-  return /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : Number.NaN;
+  const [, epoch, sequence] = /^(?:([0-9a-z]{1,20})-)?(\d{1,15})$/.exec(lastEventId) ?? [];
+  if (sequence === undefined) return 'unreadable';
+  return { ...(epoch === undefined ? {} : { epoch }), sequence: Number(sequence) };
 }

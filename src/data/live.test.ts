@@ -23,7 +23,7 @@ describe('live events', () => {
     for (const listener of [one, other]) {
       const event = await listener.next('request-stored');
       expect(event).toMatchObject({
-        id: '2',
+        id: `${await data.writer.epoch()}-2`,
         json: { requestId: second.exchange.id, statusCode: 200, sequence: 2 },
       });
     }
@@ -32,11 +32,13 @@ describe('live events', () => {
   it('go on after a break where the listener was, without a gap and without a repeat', async () => {
     await using data = await runServer();
     await data.store(...Array.from({ length: 450 }, (_, number) => exampleExchange({ number })));
-    await using listener = await listenToEvents(data.url + path, { 'last-event-id': '3' });
-    await listener.next('ready');
+    const epoch = await data.writer.epoch();
+    await using listener = await listenToEvents(data.url + path, { 'last-event-id': `${epoch}-3` });
+    // A break before the next event goes on at the same place.
+    expect((await listener.next('ready')).id).toBe(`${epoch}-3`);
     await data.store(exampleExchange({ number: 900 }));
     for (let sequence = 4; sequence <= 451; sequence += 1) {
-      expect((await listener.next('request-stored')).id).toBe(String(sequence));
+      expect((await listener.next('request-stored')).id).toBe(`${epoch}-${sequence}`);
     }
   });
 
@@ -44,15 +46,17 @@ describe('live events', () => {
     await using data = await runServer();
     await data.store(exampleExchange({ number: 1 }), exampleExchange({ number: 2 }));
     await using listener = await listenToEvents(`${data.url}${path}?last_event_id=1`);
-    expect((await listener.next('request-stored')).id).toBe('2');
+    expect((await listener.next('request-stored')).json).toMatchObject({ sequence: 2 });
   });
 
   it('tell a listener to start over when it missed too much or was somewhere else', async () => {
     await using data = await runServer();
     await data.store(...Array.from({ length: 1100 }, (_, number) => exampleExchange({ number })));
-    for (const place of ['5', '999999999', 'garbage', '-1', '9'.repeat(400)]) {
+    const epoch = await data.writer.epoch();
+    for (const place of ['5', `${epoch}-5`, '999999999', 'garbage', `${epoch}-`, '-1', '9'.repeat(400)]) {
       await using listener = await listenToEvents(data.url + path, { 'last-event-id': place });
-      expect(await listener.next('reset'), place).toMatchObject({ id: '1100', json: { lastSequence: 1100 } });
+      const reset = { id: `${epoch}-1100`, json: { lastSequence: 1100 } };
+      expect(await listener.next('reset'), place).toMatchObject(reset);
     }
   });
 
@@ -69,8 +73,25 @@ describe('live events', () => {
     const { lastSequence } = (await listener.next('reset')).json as { lastSequence: number };
     await writer.commit({ exchanges: [exampleExchange({ number: 21 })], positions: [] });
     for (let sequence = lastSequence + 1; sequence <= 2; sequence += 1) {
-      expect((await listener.next('request-stored')).id).toBe(String(sequence));
+      expect((await listener.next('request-stored')).json).toMatchObject({ sequence });
     }
+    await writer.close();
+  });
+
+  it('tell a listener to start over that was told of another database, however much is in this one', async () => {
+    await using data = await runServer();
+    await data.store(exampleExchange({ number: 1 }), exampleExchange({ number: 2 }));
+    const before = await listenToEvents(data.url + path);
+    const { id } = await before.next('ready');
+    await before[Symbol.asyncDispose]();
+    await data.writer.close();
+    for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
+    const writer = await openStore({ engine: 'sqlite', path: data.databasePath }, { role: 'writer' });
+    const anew = Array.from({ length: 9 }, (_, number) => exampleExchange({ number: 20 + number }));
+    await writer.commit({ exchanges: anew, positions: [] });
+
+    await using after = await listenToEvents(data.url + path, { 'last-event-id': id! });
+    expect((await after.next('reset')).json).toEqual({ lastSequence: 9 });
     await writer.close();
   });
 

@@ -2,7 +2,7 @@ import type { DataHealth } from '#api';
 import type { StoredExchange } from '#store';
 import { ApiProblem } from './api-problem.ts';
 import { eventFrame, heartbeatFrame, storedFrame } from './live-frames.ts';
-import { LiveListener } from './live-listener.ts';
+import { LiveListener, type LivePlace } from './live-listener.ts';
 import { createLiveStates } from './live-states.ts';
 import type { StoreAccess } from './store-access.ts';
 
@@ -44,7 +44,8 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
   const states = createLiveStates(access, health);
   /** Sequence up to which everybody has been told; undefined while nobody listens. */
   let head: number | undefined;
-  /** Which opening of the store `head` belongs to. */
+  /** Which store `head` belongs to, and which opening of it: its file may have been exchanged for a copy of it. */
+  let epoch = '';
   let openings = 0;
   let dropped = 0;
   let isTroubled = false;
@@ -96,9 +97,10 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
   }
 
   async function lookAtStored(): Promise<void> {
-    const last = await access.use((store) => store.lastSequence());
-    const isAnother = access.openings !== openings;
+    const [found, last] = await access.use((store) => Promise.all([store.epoch(), store.lastSequence()]));
+    const isAnother = access.openings !== openings || found !== epoch;
     openings = access.openings;
+    epoch = found;
     const known = head ?? last;
     if (isAnother || last < known || last - known > eventsAtOnceMax) startOver(last);
     else await tellStoredAfter(known, last);
@@ -109,7 +111,7 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
 
   async function tellStoredAfter(known: number, last: number): Promise<void> {
     for await (const exchange of storedBetween(known, last)) {
-      const frame = storedFrame(exchange);
+      const frame = storedFrame(exchange, epoch);
       for (const listener of listeners.keys()) {
         if (listener.position === undefined || listener.position >= exchange.sequence) continue;
         listener.position = exchange.sequence;
@@ -134,23 +136,32 @@ export function createLive({ access, health, onTrouble }: LiveOptions): Live {
     for (const listener of listeners.keys()) {
       if (listener.position === undefined) continue;
       listener.position = last;
-      send(listener, eventFrame('reset', { lastSequence: last }, last));
+      send(listener, placeFrame('reset', last));
     }
+  }
+
+  /** @param place where the listener is after this event */
+  function placeFrame(event: 'ready' | 'reset', last: number, place = last): Uint8Array {
+    return eventFrame(event, { lastSequence: last }, { epoch, sequence: place });
   }
 
   /** Tells a new listener where it is, and what it missed. */
   async function welcome(listener: LiveListener, last: number): Promise<void> {
     const from = listener.resumeAfter;
     listener.position = last;
-    if (from === undefined) {
-      send(listener, eventFrame('ready', { lastSequence: last }, last));
-    } else if (from <= last && last - from <= replayMax) {
-      // Without an id: a break in the middle of what was missed must begin there again.
-      send(listener, eventFrame('ready', { lastSequence: last }));
-      for await (const exchange of storedBetween(from, last)) send(listener, storedFrame(exchange));
-    } else {
-      send(listener, eventFrame('reset', { lastSequence: last }, last));
+    if (from === undefined) send(listener, placeFrame('ready', last));
+    else if (!isWithinReach(from, last)) send(listener, placeFrame('reset', last));
+    else {
+      // A break before the next event must begin there again.
+      send(listener, placeFrame('ready', last, from.sequence));
+      for await (const exchange of storedBetween(from.sequence, last))
+        send(listener, storedFrame(exchange, epoch));
     }
+  }
+
+  function isWithinReach(from: LivePlace | 'unreadable', last: number): from is LivePlace {
+    if (from === 'unreadable' || (from.epoch ?? epoch) !== epoch) return false;
+    return from.sequence <= last && last - from.sequence <= replayMax;
   }
 
   function enter(listener: LiveListener, cut: () => void): void {

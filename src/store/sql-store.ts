@@ -137,6 +137,10 @@ export class SqlStore implements Store {
     return this.#counter('last-sequence');
   }
 
+  async epoch(): Promise<string> {
+    return (await this.#counter('epoch')).toString(36);
+  }
+
   async openExchanges(): Promise<OpenExchange[]> {
     const rows = await this.#engine.all<{ facts: string }>(
       'SELECT facts FROM open_exchanges ORDER BY id',
@@ -217,7 +221,7 @@ export class SqlStore implements Store {
     return this.#engine.close();
   }
 
-  async #counter(name: 'exchanges' | 'last-sequence'): Promise<number> {
+  async #counter(name: 'exchanges' | 'last-sequence' | 'epoch'): Promise<number> {
     const [row] = await this.#engine.all<{ value: number }>('SELECT value FROM counters WHERE name = ?', [
       name,
     ]);

@@ -362,6 +362,15 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       expect(await store.latestReceivedAtMs()).toBe(items[9]!.exchange.receivedAtMs);
     });
 
+    it('has an epoch, the same for everybody and for as long as it lasts', async () => {
+      const epoch = await store.epoch();
+      expect(epoch).toMatch(/^[0-9a-z]+$/);
+      await commit(items[9]!);
+      await store.delete({});
+      expect(await store.epoch()).toBe(epoch);
+      expect(await (await place.open('reader')).epoch()).toBe(epoch);
+    });
+
     it('SEC-12: treats every text in every filter as text', async () => {
       await commit(...items);
       const before = await store.count({});

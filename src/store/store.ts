@@ -31,6 +31,11 @@ export interface Store {
   storedAfter(sequence: number, limit: number): Promise<StoredExchange[]>;
   /** Sequence of the exchange that was stored last, deleted ones included; 0 for a new store. */
   lastSequence(): Promise<number>;
+  /**
+   * A text that this store alone has, and keeps: a sequence means nothing in a store of another epoch. One that was
+   * built anew has another, and so has a copy that `backup` made.
+   */
+  epoch(): Promise<string>;
   /** Exchanges in flight as of the last commit. */
   openExchanges(): Promise<OpenExchange[]>;
 

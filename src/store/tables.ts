@@ -118,7 +118,7 @@ interface ToolListRow {
   names: string;
 }
 
-/** `exchanges`: how many there are. `last-sequence`: of the exchange stored last. `chunk-sweeps`: how often chunks were deleted. */
+/** `exchanges`: how many there are. `last-sequence`: of the exchange stored last. `chunk-sweeps`: how often chunks were deleted. `epoch`: see `Store.epoch`. */
 interface CounterRow {
   name: string;
   value: number;

@@ -8,7 +8,7 @@ import { Checkpointer } from './checkpointer.ts';
 import { Connection } from './connection.ts';
 import { databaseFiles, identityOf, prepareFile, sizeOf } from './files.ts';
 import { assertWholeLog } from './log-check.ts';
-import { migrate, schemaVersion } from './migrations.ts';
+import { migrate, newEpoch, schemaVersion } from './migrations.ts';
 import { requireSafeVersion } from './safe-version.ts';
 
 export interface EngineOptions {
@@ -127,6 +127,7 @@ class SqliteEngine implements SqlEngine {
     rmSync(unfinished, { force: true });
     prepareFile(unfinished);
     this.#reader.run('VACUUM INTO ?', [unfinished]);
+    giveNewEpoch(unfinished);
     syncFile(unfinished);
     renameSync(unfinished, target);
   }
@@ -187,6 +188,16 @@ function configureWriter(connection: Connection): void {
   connection.pragma('journal_size_limit = 67108864');
   connection.pragma('secure_delete = ON');
   connection.pragma('trusted_schema = OFF');
+}
+
+/** A copy that is put in place of the store goes on differently than the store did. */
+function giveNewEpoch(path: string): void {
+  const copy = new Connection(path, { readonly: false, busyTimeoutMs });
+  try {
+    copy.execute(newEpoch);
+  } finally {
+    copy.close();
+  }
 }
 
 async function freePages(session: SqlSession): Promise<number> {

@@ -104,6 +104,21 @@ describe('a SQLite store in trouble', () => {
     await waitFor(() => statSync(`${path}-wal`).size < 5_000_000, { what: 'the log to be small' });
   });
 
+  it('has another epoch once its file was made anew, and so has a copy', async () => {
+    await commit(1);
+    const copy = directory.join('copy.db');
+    await store.backup(copy);
+    const epochs = [await store.epoch()];
+    await store.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    epochs.push(await (await open('writer')).epoch());
+    const copied = await openStore({ engine: 'sqlite', path: copy }, { role: 'reader' });
+    opened.push(copied);
+    epochs.push(await copied.epoch());
+    expect(await copied.count({})).toBe(1);
+    expect(new Set(epochs).size).toBe(3);
+  });
+
   it('reads on from an old page while others commit', async () => {
     for (let n = 0; n < 10; n += 1) await commit(n);
     const reader = await open('reader');

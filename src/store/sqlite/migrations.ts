@@ -87,6 +87,12 @@ function checksum(migration: Migration): string {
   return createHash('sha256').update(`${migration.version}\n${migration.sql}`).digest('hex');
 }
 
+/** 48 random bits: see `Store.epoch`. Part of a released step, so it stays as it is. */
+export const newEpoch = `
+INSERT INTO counters (name, value) VALUES ('epoch', abs(random() % 281474976710656))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+`;
+
 // A released step never changes: add another one. Steps are numbered from 1 without gaps.
 export const migrations: readonly Migration[] = [
   {
@@ -200,5 +206,10 @@ CREATE TABLE counters (
 ) WITHOUT ROWID;
 INSERT INTO counters (name, value) VALUES ('exchanges', 0), ('last-sequence', 0), ('chunk-sweeps', 0);
 `,
+  },
+  {
+    version: 2,
+    name: 'epoch',
+    sql: newEpoch,
   },
 ];

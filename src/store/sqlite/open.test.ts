@@ -61,7 +61,7 @@ describe('opening a SQLite store', () => {
       engine: 'sqlite',
       location: path,
       exchanges: 1,
-      schemaVersion: 1,
+      schemaVersion: migrations.length,
     });
   });
 
@@ -106,7 +106,7 @@ describe('opening a SQLite store', () => {
   it('refuses a schema that is newer than it knows', async () => {
     await (await open('writer')).close();
     const connection = new Connection(path, { readonly: false, busyTimeoutMs: 0 });
-    migrate(connection, 0, [...migrations, { version: 2, name: 'later', sql: 'CREATE TABLE later (a)' }]);
+    migrate(connection, 0, [...migrations, { version: 99, name: 'later', sql: 'CREATE TABLE later (a)' }]);
     connection.close();
     await expect(open('writer')).rejects.toMatchObject({ code: 'unusable' });
     await expect(open('reader')).rejects.toThrow('newer version');
@@ -125,7 +125,11 @@ describe('opening a SQLite store', () => {
     await writer.commit({ exchanges: [exchangeToStore(1)], positions: [] });
     await writer.close();
     const connection = new Connection(path, { readonly: false, busyTimeoutMs: 0 });
-    const later = { version: 2, name: 'later', sql: 'ALTER TABLE exchanges ADD COLUMN later TEXT' };
+    const later = {
+      version: migrations.length + 1,
+      name: 'later',
+      sql: 'ALTER TABLE exchanges ADD COLUMN later TEXT',
+    };
     migrate(connection, 0, [...migrations, later]);
     migrate(connection, 0, [...migrations, later]);
     expect(connection.all('SELECT count(*) AS count, max(later) AS later FROM exchanges', [])).toEqual([
