@@ -52,6 +52,14 @@ describe('scripts/toolchain', () => {
     expect(toolchain().stdout).toBe(`${dir.join('tools/node_modules', name, 'bin')}\n`);
   });
 
+  it('finds a Node of exactly the major version that it is asked for', () => {
+    program('bin/node', 'v24.1.0');
+    expect(toolchain('node', '24')).toMatchObject({ status: 0, stdout: `${dir.join('bin')}\n`, stderr: '' });
+    const other = toolchain('node', '25');
+    expect(other).toMatchObject({ status: 1, stdout: '' });
+    expect(other.stderr).toContain('throughline needs Node 25, and there is no npm to install it with.');
+  });
+
   it('is content when the wanted programs are there, and names the missing ones', () => {
     expect(toolchain('packages', 'sh', 'id')).toMatchObject({ status: 0, stdout: '', stderr: '' });
     const missing = toolchain('packages', 'sh', 'no-such-program');

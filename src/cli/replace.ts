@@ -65,7 +65,10 @@ async function replaceSupervisors(options: ReplaceOptions): Promise<void> {
   const { config } = await readConfig(options);
   for (const { state } of runningWith(config.dataDir, namesOf.all)) {
     const { pid, tookMs } = await orNothing(
-      askReplaceSupervisor(state.controlSocket, resolve(process.argv[1] ?? '')),
+      askReplaceSupervisor(state.controlSocket, {
+        program: resolve(process.argv[1] ?? ''),
+        node: process.execPath,
+      }),
     );
     if (options.json) printJson({ v: 1, ok: true, supervisor: { pid, tookMs } });
     else print(`${painted('green', '✔')} supervisor now pid ${pid}, took ${tookMs} ms`);
@@ -85,7 +88,9 @@ async function replaceWithOurs(
   const { listeners, drainMs } = config.supervisor;
   const releaseOf = (service: ServiceName, bound: readonly ListeningAddress[]): Release => {
     const { program, nodeOptions, order } = planOf(service, config);
-    return { program, version, config: order(bound), ...(nodeOptions === undefined ? {} : { nodeOptions }) };
+    // The Node that runs this command: an upgrade of Node is an upgrade like any other.
+    const release: Release = { program, node: process.execPath, version, config: order(bound) };
+    return nodeOptions === undefined ? release : { ...release, nodeOptions };
   };
   await replaceAll(running, options, (services, state) => {
     check(state);

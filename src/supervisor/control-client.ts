@@ -41,13 +41,14 @@ export async function askReplace(controlSocket: string, request: ReplaceRequest)
 /**
  * Has another supervisor take over, with fresh generations of everything. Resolves with its pid; rejects with a
  * sentence when nothing has changed.
- * @param program the command line program of the release to go on with
+ * @param successor the command line program of the release to go on with, and the Node that runs it (absent = the
+ *   one that runs the old supervisor)
  */
 export async function askReplaceSupervisor(
   controlSocket: string,
-  program: string,
+  successor: { readonly program: string; readonly node?: string },
 ): Promise<{ readonly v: 1; readonly pid: number; readonly tookMs: number }> {
-  const request = { command: 'replace-supervisor', program };
+  const request = { command: 'replace-supervisor', ...successor };
   const { answer, socket } = await ask(controlSocket, request, replacedWithinMs);
   socket.destroy();
   const { error, pid, tookMs } = answer as { error?: string; pid: number; tookMs: number };

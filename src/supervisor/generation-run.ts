@@ -44,7 +44,7 @@ export class GenerationRun {
     this.#options = options;
     this.#events = events;
     const { service, generation, release, listeners, isReplacement, readyWithinMs, log } = options;
-    const { config, version, program, nodeOptions = [] } = release;
+    const { config, version, program, node, nodeOptions = [] } = release;
     this.#overdueTimer = setTimeout(
       () => events.refused(`was not ready after ${readyWithinMs / 1000} s`),
       readyWithinMs,
@@ -52,6 +52,7 @@ export class GenerationRun {
     this.#program = startProgram(
       program,
       {
+        node,
         nodeOptions,
         order: { service, generation, version, config, ...(isReplacement ? { isReplacement } : {}) },
         listeners,

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import type { ListeningAddress } from '#generation';
 import { listenDrops } from './listen-drops.ts';
 import type { Replacement } from './run-state.ts';
@@ -60,7 +61,7 @@ export function parseReplaceRequest(value: Readonly<Record<string, unknown>>): R
   if (!Array.isArray(services) || services.length === 0 || !services.every(isServiceName))
     return 'services must be a list of core, recorder and data';
   if (releases !== undefined && !isReleases(releases))
-    return 'releases must be {service: {program, version, config}}';
+    return 'releases must be {service: {program, version, config, node?, nodeOptions?}}';
   if (listeners !== undefined && !(Array.isArray(listeners) && listeners.every(isAddress)))
     return 'listeners must be a list of {purpose, host, port}';
   if (drainMs !== undefined && !(Number.isSafeInteger(drainMs) && Number(drainMs) >= 0))
@@ -79,9 +80,10 @@ function isReleases(value: unknown): boolean {
 
 function isRelease(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { program, version, nodeOptions = [] } = value as Record<string, unknown>;
+  const { program, version, node, nodeOptions = [] } = value as Record<string, unknown>;
   const hasOptions = Array.isArray(nodeOptions) && nodeOptions.every((one) => typeof one === 'string');
-  return typeof program === 'string' && typeof version === 'string' && hasOptions;
+  const hasNode = node === undefined || (typeof node === 'string' && isAbsolute(node));
+  return typeof program === 'string' && typeof version === 'string' && hasOptions && hasNode;
 }
 
 function isAddress(value: unknown): boolean {

@@ -76,6 +76,20 @@ describe('replacing a service', () => {
     expect(diary().filter((line) => line.includes('drain'))).toEqual([]);
   });
 
+  it.each([
+    ['is not there', { node: '/nowhere/node' }, 'could not be started: spawn /nowhere/node ENOENT'],
+    ['does not know an option', { nodeOptions: ['--from-the-future'] }, 'bad option: --from-the-future'],
+  ])('UPG-06: by a Node that %s changes nothing', async (_how, way, reason) => {
+    const { port, state } = await settled({ core: {} });
+    const receipt = await askReplace(state().controlSocket, {
+      services: ['core'],
+      releases: { core: { ...release('2.0.0', {}), ...way } },
+    });
+    expect(receipt.services[0]).toMatchObject({ ok: false, reason: expect.stringContaining(reason) });
+    expect(await ask(port('front'), 'hello')).toMatch(/^1 /);
+    expect(await askReplace(state().controlSocket, { services: ['core'] })).toMatchObject({ ok: true });
+  });
+
   it('UPG-05: refuses a second replacement while one is under way', async () => {
     const { state, port } = await settled({ core: {} }, { readyWithinMs: 1_500 });
     const slow = askReplace(state().controlSocket, {
@@ -114,7 +128,7 @@ describe('replacing a service', () => {
     await waitFor(() => state().services[0]?.version === '1.0.0' && state().services[0]?.state === 'ready');
     expect(state().services[0]?.lastReplacement).toMatchObject({
       ok: false,
-      reason: 'version 2.0.0 kept dying soon after it had taken over: back to 1.0.0',
+      reason: 'version 2.0.0 kept dying soon after it had taken over (exit code 5): back to 1.0.0',
     });
     expect(await ask(port('front'), 'hello')).toMatch(/^\d+ /);
   });
@@ -146,6 +160,7 @@ describe('replacing a service', () => {
     { services: [] },
     { services: ['front'] },
     { services: ['core'], releases: { core: {} } },
+    { services: ['core'], releases: { core: { program: '/a', version: '1', node: 'node' } } },
     { services: ['core'], listeners: [1] },
     { services: ['core'], drainMs: -1 },
   ])('refuses the request %j', async (request) => {
@@ -186,7 +201,7 @@ describe('replacing the supervisor', () => {
   it('keeps what is open, serves in fresh generations, and leaves one in charge that a stop reaches', async () => {
     const { port, state, process, diary } = await settled(everything);
     const socket = await hold(port('front'));
-    const { pid } = await askReplaceSupervisor(state().controlSocket, itself);
+    const { pid } = await askReplaceSupervisor(state().controlSocket, { program: itself });
     expect(pid).not.toBe(process.pid);
     const status = await askStatus(state().controlSocket);
     expect(status.pid).toBe(pid);
@@ -205,21 +220,23 @@ describe('replacing the supervisor', () => {
   it('can be done again, and a signal to the first process reaches the last', async () => {
     const { port, state, process, diary } = await settled({ core: {} });
     const pids = [];
-    for (let i = 0; i < 2; i += 1) pids.push((await askReplaceSupervisor(state().controlSocket, itself)).pid);
+    for (let i = 0; i < 2; i += 1)
+      pids.push((await askReplaceSupervisor(state().controlSocket, { program: itself })).pid);
     expect(await ask(port('front'), 'hello')).toMatch(/^3 /);
     process.child.kill('SIGTERM');
     expect(await process.exited).toEqual({ code: 0, signal: null });
     expect([...pids, ...pidsOf(diary())].filter(isRunning)).toEqual([]);
   });
 
-  it.each([
-    ['cannot be loaded', 'throw new Error("broken")'],
-    ['exits', 'process.exit(0)'],
-  ])('by one that %s changes nothing', async (_how, source) => {
+  it.each<[string, string, { node?: string }]>([
+    ['cannot be loaded', 'throw new Error("broken")', {}],
+    ['exits', 'process.exit(0)', {}],
+    ['has no Node', '', { node: '/nowhere/node' }],
+  ])('by one that %s changes nothing', async (_how, source, way) => {
     const { port, state, process, dir } = await settled(everything);
     const program = dir.join('bad.mjs');
     writeFileSync(program, source);
-    await expect(askReplaceSupervisor(state().controlSocket, program)).rejects.toThrow(
+    await expect(askReplaceSupervisor(state().controlSocket, { program, ...way })).rejects.toThrow(
       'the new supervisor did not take over: it ended before it could take over',
     );
     expect(await askStatus(state().controlSocket)).toMatchObject({ pid: process.pid, state: 'running' });

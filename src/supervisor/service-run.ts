@@ -50,6 +50,7 @@ export class ServiceRun {
   /** The last generation that asked to be replaced. */
   #tainted: number | undefined;
   #trouble: string | undefined;
+  #lastDeath = '';
   #hasServed = false;
   #hasRefused = false;
   #lastReplacement: Replacement | undefined;
@@ -272,6 +273,7 @@ export class ServiceRun {
     const isCurrent = phase.generation === generation;
     const isLeaving = phase.kind === 'draining' || phase.kind === 'stopping';
     const isExpected = retiring.includes(generation) || (isCurrent && isLeaving);
+    if (!isExpected && isCurrent) this.#lastDeath = cause;
     if (!isExpected && isCurrent && (phase.kind === 'ready' || this.#trouble === undefined))
       this.#trouble = `ended by itself (${cause})`;
     this.#options.log.write(isExpected ? 'debug' : 'warn', `${this.service} ended`, { generation, cause });
@@ -300,7 +302,7 @@ export class ServiceRun {
 
   #noteRollback(from: number, to: number): void {
     const [bad, good] = [this.#releases[from]?.version, this.#releases[to]?.version];
-    const reason = `version ${bad} kept dying soon after it had taken over: back to ${good}`;
+    const reason = `version ${bad} kept dying soon after it had taken over (${this.#lastDeath}): back to ${good}`;
     this.#lastReplacement = { ok: false, atMs: Date.now(), reason, ...(good ? { version: good } : {}) };
     this.#options.log.write('error', `${this.service} was rolled back: ${reason}`);
   }

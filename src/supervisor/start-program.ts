@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { FromService, StartOrder, ToService } from '#generation';
+import { LastWords } from './last-words.ts';
 import { readLines } from './lines.ts';
 
 const lineBytesMax = 64 * 1024;
+const lastWordsWithinMs = 100;
 
 export interface ProgramEvents {
   report(message: FromService): void;
@@ -20,7 +22,7 @@ export interface RunningProgram {
 }
 
 /**
- * Starts a program with this Node, gives it the descriptors from fd 4 on (3 is the IPC channel; below are the
+ * Starts a program with its Node, gives it the descriptors from fd 4 on (3 is the IPC channel; below are the
  * standard streams, which libuv would switch to blocking for every process that shares the socket) and sends
  * the start order. The process gets a group of its own: Ctrl+C reaches the supervisor alone, which then drains
  * the services in the right order.
@@ -28,6 +30,7 @@ export interface RunningProgram {
 export function startProgram(
   program: string,
   options: {
+    readonly node?: string | undefined;
     readonly nodeOptions: readonly string[];
     readonly order: Omit<StartOrder, 'listeners'>;
     readonly listeners: readonly { purpose: string; host: string; port: number; fd: number }[];
@@ -37,7 +40,7 @@ export function startProgram(
   const fds = options.listeners.map((listener) => listener.fd);
   let child: ChildProcess;
   try {
-    child = spawn(process.execPath, [...options.nodeOptions, program], {
+    child = spawn(options.node ?? process.execPath, [...options.nodeOptions, program], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...fds],
       detached: true,
     });
@@ -73,8 +76,13 @@ function watch(child: ChildProcess, events: ProgramEvents): void {
     isOver = true;
     events.exited(cause);
   };
+  const words = new LastWords();
   if (child.stdout !== null) readLines(child.stdout, lineBytesMax, events.line);
-  if (child.stderr !== null) readLines(child.stderr, lineBytesMax, events.line);
+  if (child.stderr !== null)
+    readLines(child.stderr, lineBytesMax, (line) => {
+      words.hear(line);
+      events.line(line);
+    });
   child.on('message', (message) => {
     if (isReport(message)) events.report(message);
   });
@@ -82,7 +90,12 @@ function watch(child: ChildProcess, events: ProgramEvents): void {
     // Without a pid it never started, and no exit will follow.
     if (child.pid === undefined) finish(`could not be started: ${error.message}`);
   });
-  child.on('exit', (code, signal) => finish(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  child.on('exit', (code, signal) => {
+    const tell = () => finish(words.with(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    // What it said last may still be in the pipe; somebody else who holds the pipe is not waited for.
+    child.once('close', tell);
+    setTimeout(tell, lastWordsWithinMs);
+  });
 }
 
 function isReport(message: unknown): message is FromService {

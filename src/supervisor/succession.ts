@@ -48,9 +48,9 @@ export function inheritedListeners(
   }));
 }
 
-/** Starts the next supervisor: the same program or another one, with the arguments of this one. */
+/** Starts the next supervisor: the same program or another one, with its Node and the arguments of this one. */
 export function startSuccessor(
-  program: string,
+  { program, node }: { readonly program: string; readonly node: string },
   {
     bound,
     configured,
@@ -60,7 +60,7 @@ export function startSuccessor(
   // 3 is the channel, as for services.
   const listeners = bound.map(({ purpose, host, port }, index) => ({ purpose, host, port, fd: 4 + index }));
   const inheritance: Inheritance = { listeners, configured, generations };
-  const child = spawn(process.execPath, [...process.execArgv, program, ...process.argv.slice(2)], {
+  const child = spawn(node, [...process.execArgv, program, ...process.argv.slice(2)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...bound.map(({ fd }) => fd)],
     env: { ...process.env, [variable]: JSON.stringify(inheritance) },
     // A group of its own: Ctrl+C reaches this process alone, which passes it on once.

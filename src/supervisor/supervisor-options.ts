@@ -27,6 +27,8 @@ export interface SupervisorSettings {
 export interface Release {
   /** Absolute path of the program. */
   readonly program: string;
+  /** Absolute path of the Node that runs it; absent = the one that runs the supervisor. */
+  readonly node?: string;
   /** Options of Node for it. */
   readonly nodeOptions?: readonly string[];
   readonly version: string;

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { type ListeningAddress, type ProcessLock, prepareProcess, processStartToken } from '#generation';
 import { activatedSockets } from './activated-listeners.ts';
 import { type BoundListener, bindListeners } from './bind-listeners.ts';
@@ -150,7 +150,7 @@ class RunningSupervisor implements Supervisor {
         return this.#state();
       },
       replace: (request) => this.#replace(request),
-      replaceSupervisor: ({ program }) => this.#replaceSupervisor(program),
+      replaceSupervisor: ({ program, node }) => this.#replaceSupervisor(program, node),
     });
     this.#noteChange();
   }
@@ -174,18 +174,23 @@ class RunningSupervisor implements Supervisor {
   }
 
   /** The old supervisor's side. Until the new one is ready nothing changes. */
-  async #replaceSupervisor(program: unknown): Promise<unknown> {
+  async #replaceSupervisor(program: unknown, node: unknown = process.execPath): Promise<unknown> {
     if (typeof program !== 'string') return { v: 1, error: 'program must be a path' };
+    if (typeof node !== 'string' || !isAbsolute(node))
+      return { v: 1, error: 'node must be an absolute path' };
     if (this.#isReplacing) return { v: 1, error: 'busy: another replacement is under way' };
     if (this.#shutDown.state !== 'running') return { v: 1, error: 'Throughline is being stopped' };
     this.#isReplacing = true;
     const startedAtMs = performance.now();
     const generations = this.#services.map((one) => [one.service, one.newestGeneration] as const);
-    const successor = startSuccessor(program, {
-      bound: this.#bound,
-      configured: this.#listeners(this.#options.config.listeners),
-      generations: Object.fromEntries(generations),
-    });
+    const successor = startSuccessor(
+      { program, node },
+      {
+        bound: this.#bound,
+        configured: this.#listeners(this.#options.config.listeners),
+        generations: Object.fromEntries(generations),
+      },
+    );
     try {
       await heard(successor, 'ready', successorWithinMs);
     } catch (error) {

@@ -23,6 +23,8 @@ export interface ProcessExit {
 export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another Node than the one that runs the test. */
+  readonly node?: string;
   readonly nodeArguments?: readonly string[];
   /** `ipc` gives the child a message channel; otherwise this text is its standard input. */
   readonly input: 'ipc' | string;
@@ -35,14 +37,18 @@ process.once('exit', () => {
 
 /** Starts `node <program> ...args` of this project with nothing inherited but what `env` says. */
 export function startNode(program: string, args: readonly string[], options: SpawnOptions): OwnProcess {
-  return startProgram(process.execPath, [...(options.nodeArguments ?? []), program, ...args], options);
+  return startProgram(
+    options.node ?? process.execPath,
+    [...(options.nodeArguments ?? []), program, ...args],
+    options,
+  );
 }
 
 /** Starts any program the same way. A file that cannot be started exits with code and signal null. */
 export function startProgram(
   file: string,
   args: readonly string[],
-  options: Omit<SpawnOptions, 'nodeArguments'>,
+  options: Omit<SpawnOptions, 'node' | 'nodeArguments'>,
 ): OwnProcess {
   const isIpc = options.input === 'ipc';
   const child = spawn(file, [...args], {

@@ -17,6 +17,8 @@ export interface ThroughlineOptions {
   readonly home?: TempHome;
   /** The CLI to run; default the one in this tree. */
   readonly cli?: string;
+  /** The Node to run it with; default the one that runs the test. */
+  readonly node?: string;
 }
 
 /** The real services, started by the real CLI in a temporary home. */
@@ -51,6 +53,7 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
     env: { ...home.env, DATA_DIR: home.dataDir, ...options.env },
     cwd: home.path,
     input: '',
+    ...(options.node === undefined ? {} : { node: options.node }),
   });
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];

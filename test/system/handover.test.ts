@@ -1,5 +1,4 @@
-import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askReplace, type Receipt, type RunState, readRunStates } from '#supervisor';
 import {
@@ -7,19 +6,14 @@ import {
   createWitness,
   type FakeProvider,
   isRunning,
-  listStored,
-  makeTempDir,
   makeTempHome,
-  projectDirectory,
-  recordFaults,
   startFakeProvider,
-  startNode,
   startThroughline,
   type Throughline,
-  type Witnessed,
   waitFor,
   witnessedAnswer,
 } from '#test-support';
+import { copyRelease, expectStored, runCommand, stateOf } from './handover-fixture.ts';
 import { StrictClients } from './strict-client.ts';
 
 // Everything is replaced while strict clients work: no refusal, no reset, no 5xx, no other byte, and all of it stored.
@@ -41,40 +35,9 @@ afterEach(async () => {
 /** Hand-overs under load; `THROUGHLINE_TEST_HANDOVERS=60` is the long run. */
 const handOvers = Number(process.env.THROUGHLINE_TEST_HANDOVERS ?? 15);
 
-const state = (): RunState => readRunStates(throughline.dataDir)[0]!;
+const state = (): RunState => stateOf(throughline);
 
-const ownCli = join(projectDirectory, 'src/cli/main.ts');
-
-function throughlineCommand(...args: string[]) {
-  return runCli(ownCli, args);
-}
-
-async function runCli(cli: string, args: readonly string[]) {
-  const { home } = throughline;
-  const command = startNode(cli, [...args, '--config', home.configFile], {
-    env: { ...home.env, DATA_DIR: home.dataDir },
-    cwd: home.path,
-    input: '',
-  });
-  const { code } = await command.exited;
-  await waitFor(
-    () => command.child.stdout?.readableEnded !== false && command.child.stderr?.readableEnded !== false,
-  );
-  return { code, stdout: command.stdout(), stderr: command.stderr() };
-}
-
-/** Every exchange is stored once; the bytes are compared for some of them, because reading each takes long. */
-async function expectStored(seen: readonly Witnessed[]): Promise<void> {
-  const markers = seen.map(({ marker }) => marker).sort();
-  const stored = async () => (await listStored(throughline)).map(({ sessionId }) => sessionId ?? '').sort();
-  await waitFor(async () => (await stored()).length >= markers.length, {
-    timeoutMs: 60_000,
-    intervalMs: 250,
-  });
-  expect(await stored()).toEqual(markers);
-  const some = seen.filter(({ marker }, index) => marker.startsWith('long') || index % 20 === 0);
-  expect(await recordFaults(throughline, some, 60_000)).toEqual([]);
-}
+const throughlineCommand = (...args: string[]) => runCommand(throughline, args);
 
 describe('replacing services under load', () => {
   it(`UPG-01: ${handOvers} hand-overs fail nobody and lose nothing`, async () => {
@@ -100,7 +63,7 @@ describe('replacing services under load', () => {
     expect(seen.filter((one) => !one.isComplete || one.status !== 200 || one.failure !== undefined)).toEqual(
       [],
     );
-    await expectStored(seen);
+    await expectStored(throughline, seen);
     console.log(`${seen.length} requests, ${streams.seen.length} of them long, in ${handOvers} hand-overs`);
   }, 400_000);
 
@@ -118,7 +81,7 @@ describe('replacing services under load', () => {
     }
     await kept.stop();
     expect(kept.failures).toEqual([]);
-    await expectStored(kept.seen);
+    await expectStored(throughline, kept.seen);
   }, 120_000);
 
   it('UPG-15: a signal to everything ends streams in time, seals the journal and leaves nobody', async () => {
@@ -199,25 +162,22 @@ it('the supervisor is replaced twice under load, and nobody notices', async () =
   await Promise.all([kept.stop(), streams.stop()]);
   const seen = [...kept.seen, ...streams.seen, ...witness.seen];
   expect(seen.filter((one) => !one.isComplete || one.status !== 200)).toEqual([]);
-  await expectStored(seen);
+  await expectStored(throughline, seen);
   expect(await throughlineCommand('stop')).toMatchObject({ code: 0 });
   expect(await throughline.supervisor.exited).toEqual({ code: 0, signal: null });
 }, 180_000);
 
 it('UPG-14: a release whose files are gone finishes its streams after it was replaced', async () => {
-  using copy = makeTempDir('release');
-  for (const name of ['src', 'package.json'])
-    cpSync(join(projectDirectory, name), copy.join(name), { recursive: true });
-  symlinkSync(join(projectDirectory, 'node_modules'), copy.join('node_modules'));
-  expect(await runCli(copy.join('src/cli/main.ts'), ['upgrade', 'core'])).toMatchObject({ code: 0 });
-  rmSync(copy.join('src'), { recursive: true });
+  using release = copyRelease();
+  expect(await runCommand(throughline, ['upgrade', 'core'], { cli: release.cli })).toMatchObject({ code: 0 });
+  rmSync(release.join('src'), { recursive: true });
   const streams = new StrictClients(throughline.frontUrl, 'long').startStreams(5);
   const kept = new StrictClients(throughline.frontUrl, 'kept').start(3, 20);
   await waitFor(() => kept.seen.length > 10);
-  expect(await runCli(ownCli, ['upgrade', 'core'])).toMatchObject({ code: 0 });
+  expect(await throughlineCommand('upgrade', 'core')).toMatchObject({ code: 0 });
   await Promise.all([kept.stop(), streams.stop()]);
   expect([...kept.failures, ...streams.failures]).toEqual([]);
-  await expectStored([...kept.seen, ...streams.seen]);
+  await expectStored(throughline, [...kept.seen, ...streams.seen]);
 }, 120_000);
 
 it('UPG-10: an old core that hangs for a moment at its hand-over resets nobody', async () => {
@@ -257,7 +217,7 @@ it('UPG-10: an old core that hangs for a moment at its hand-over resets nobody',
   await kept.stop();
   const seen = [...kept.seen, ...witness.seen];
   expect(seen.filter((one) => !one.isComplete || one.status !== 200)).toEqual([]);
-  await expectStored(seen);
+  await expectStored(throughline, seen);
 }, 120_000);
 
 it('CR-02: after an error that nobody caught, streams end where they are and another core takes the rest', async () => {
