@@ -127,7 +127,7 @@ export const requestRoutes = {
   'requests.open': {
     method: 'GET',
     path: '/api/v2/requests/open',
-    summary: 'Requests in flight, as the recorder saw them last.',
+    summary: 'Requests in flight, as the recorder saw them last; none while no recorder works.',
     query: z.object({}),
     answer: { kind: 'json', schema: z.array(openRequest) },
     statuses: {},

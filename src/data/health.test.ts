@@ -6,13 +6,13 @@ import { openStore } from '#store';
 import { waitFor } from '#test-support';
 import { listenToEvents } from './testing/event-listener.ts';
 import { exampleExchange } from './testing/example-exchange.ts';
-import { type RunningServer, runServer } from './testing/running-server.ts';
+import { runServer } from './testing/running-server.ts';
 
 describe('health', () => {
   it('has the keys that older clients read and says how the recorder is doing', async () => {
     await using data = await runServer();
     await data.store(exampleExchange());
-    await writeStatus(data, { state: 'recording', atMs: Date.now() });
+    await data.recorderSays({ state: 'recording' });
     const answer = await data.get('/health');
     const body = await answer.json();
     expect(answer.status).toBe(200);
@@ -31,7 +31,7 @@ describe('health', () => {
   it('names no directory of the disk', async () => {
     await using data = await runServer();
     const trouble = 'The disk of /home/someone/.local/data/throughline.db is full; free some space.';
-    await writeStatus(data, { state: 'waiting-for-store', atMs: Date.now(), trouble });
+    await data.recorderSays({ state: 'waiting-for-store', trouble });
     expect(await data.json('/health')).toMatchObject({
       status: 'degraded',
       recorder: { trouble: 'The disk of throughline.db is full; free some space.' },
@@ -40,7 +40,7 @@ describe('health', () => {
 
   it('is degraded, not broken, while no recorder runs', async () => {
     await using data = await runServer();
-    await writeStatus(data, { state: 'recording', atMs: Date.now() - 60_000 });
+    await data.recorderSays({ state: 'recording', atMs: Date.now() - 60_000 });
     expect(await data.json('/health')).toMatchObject({
       status: 'degraded',
       recorder: { state: 'not-running' },
@@ -120,15 +120,3 @@ describe('metrics', () => {
     for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^(#.*|[a-z_]+(\{[^}]*\})? [\d.]+)$/);
   });
 });
-
-async function writeStatus(
-  data: RunningServer,
-  status: { state: string; atMs: number; trouble?: string },
-): Promise<void> {
-  await mkdir(join(data.dataDir, 'status'), { recursive: true });
-  const counters = { lagMs: 5, lagBytes: 6, exchangesStored: 1, openExchanges: 0 };
-  await writeFile(
-    join(data.dataDir, 'status', 'recorder.json'),
-    JSON.stringify({ version: 1, ...status, ...counters }),
-  );
-}

@@ -1,7 +1,5 @@
-import type { DataHealth } from '#api';
+import type { DataHealth, OpenRequest } from '#api';
 import { eventFrame } from './live-frames.ts';
-import { openRequest } from './request-summary.ts';
-import type { StoreAccess } from './store-access.ts';
 
 const openEveryMs = 500;
 const healthEveryMs = 1000;
@@ -16,7 +14,10 @@ export interface LiveStates {
   forget(): void;
 }
 
-export function createLiveStates(access: StoreAccess, health: () => Promise<DataHealth>): LiveStates {
+export function createLiveStates(
+  health: () => Promise<DataHealth>,
+  openRequests: () => Promise<readonly OpenRequest[]>,
+): LiveStates {
   const frames = new Map<'health' | 'open', Uint8Array>();
   const seen = new Map<'health' | 'open', { readonly text: string; readonly at: number }>();
 
@@ -40,7 +41,7 @@ export function createLiveStates(access: StoreAccess, health: () => Promise<Data
     },
     async lookAtOpen() {
       if (!isDue('open', openEveryMs)) return;
-      const requests = (await access.use((store) => store.openExchanges())).map(openRequest);
+      const requests = await openRequests();
       note('open', JSON.stringify(requests), { requests });
     },
     forget() {

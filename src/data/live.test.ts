@@ -101,10 +101,26 @@ describe('live events', () => {
     expect((await listener.next('open')).json).toEqual({ requests: [] });
     const { id, receivedAtMs, method, path: endpoint, coreId } = exampleExchange().exchange;
     const open = [{ id, receivedAtMs, method, path: endpoint, coreId, requestBytes: 7, responseBytes: 0 }];
+    await data.recorderSays({ state: 'recording' });
     await data.writer.commit({ exchanges: [], positions: [], open });
-    expect((await listener.next('open')).json).toMatchObject({
-      requests: [{ requestId: id, requestBytes: 7 }],
-    });
+    const inFlight = [{ requestId: id, requestBytes: 7 }];
+    expect((await listener.next('open')).json).toMatchObject({ requests: inFlight });
+    expect(await data.json('/api/v2/requests/open')).toMatchObject(inFlight);
+    // What it wrote is still in the store, but nobody will say when these have ended.
+    await data.recorderSays({ state: 'stopped' });
+    expect((await listener.next('open')).json).toEqual({ requests: [] });
+    expect(await data.json('/api/v2/requests/open')).toEqual([]);
+  });
+
+  it('tell of nothing in flight that a recorder wrote which was killed since', async () => {
+    await using data = await runServer();
+    const { id, receivedAtMs, method, path: endpoint, coreId } = exampleExchange().exchange;
+    const open = [{ id, receivedAtMs, method, path: endpoint, coreId, requestBytes: 7, responseBytes: 0 }];
+    await data.writer.commit({ exchanges: [], positions: [], open });
+    await data.recorderSays({ state: 'recording', atMs: Date.now() - 60_000 });
+    await using listener = await listenToEvents(data.url + path);
+    expect((await listener.next('open')).json).toEqual({ requests: [] });
+    expect(await data.json('/api/v2/requests/open')).toEqual([]);
   });
 
   it('tell how proxy-data is doing', async () => {

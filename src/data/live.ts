@@ -1,4 +1,4 @@
-import type { DataHealth } from '#api';
+import type { DataHealth, OpenRequest } from '#api';
 import type { StoredExchange } from '#store';
 import { ApiProblem } from './api-problem.ts';
 import { eventFrame, heartbeatFrame, storedFrame } from './live-frames.ts';
@@ -9,6 +9,7 @@ import type { StoreAccess } from './store-access.ts';
 export interface LiveOptions {
   readonly access: StoreAccess;
   readonly health: () => Promise<DataHealth>;
+  readonly openRequests: () => Promise<readonly OpenRequest[]>;
   /** Hears about failures of a look at the store, once until it works again. */
   readonly onTrouble: (error: unknown) => void;
 }
@@ -39,9 +40,9 @@ const replayMax = 1000;
 const eventsAtOnceMax = 5000;
 const eventsPerRead = 200;
 
-export function createLive({ access, health, onTrouble }: LiveOptions): Live {
+export function createLive({ access, health, openRequests, onTrouble }: LiveOptions): Live {
   const listeners = new Map<LiveListener, () => void>();
-  const states = createLiveStates(access, health);
+  const states = createLiveStates(health, openRequests);
   /** Sequence up to which everybody has been told; undefined while nobody listens. */
   let head: number | undefined;
   /** Which store `head` belongs to, and which opening of it: its file may have been exchanged for a copy of it. */

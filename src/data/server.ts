@@ -16,6 +16,7 @@ import { createHealth } from './health.ts';
 import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { createOpenRequests } from './open-requests.ts';
 import { readRecorderStatus } from './recorder-status.ts';
 import { createDamageReport } from './report-damage.ts';
 import { createStoreAccess } from './store-access.ts';
@@ -53,17 +54,20 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   // Deleting is what a full disk needs most: it goes on without the note.
   const onNoteFailure = (error: unknown): void =>
     log.warn({ err: error }, 'cannot note what is deleted; a store that is built anew may have it again');
+  const readRecorder = () => readRecorderStatus(config.dataDir, nowMs());
+  const openRequests = createOpenRequests({ access, readRecorder });
   const health = createHealth({
     access,
     version,
     engine: config.store.engine,
     nowMs,
-    readRecorder: () => readRecorderStatus(config.dataDir, Date.now()),
+    readRecorder,
     liveListeners: () => live.listeners,
   });
   const live = createLive({
     access,
     health,
+    openRequests,
     onTrouble: (error) => log.warn({ err: error }, 'the store cannot be read, live events wait'),
   });
   const servers = new Set<Server>();
@@ -74,9 +78,13 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
   const app = createApp({
     assets,
     handlers: {
-      ...requestHandlers(access, () => {
-        const note = deletions.begin();
-        return { add: (ids) => note.add(ids).catch(onNoteFailure) };
+      ...requestHandlers({
+        access,
+        openRequests,
+        noteDeletion() {
+          const note = deletions.begin();
+          return { add: (ids) => note.add(ids).catch(onNoteFailure) };
+        },
       }),
       ...eventHandlers(live),
       ...configHandlers(config),
@@ -84,10 +92,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
         health,
         isDraining: () => isDraining,
         metricsText: async () =>
-          metrics.render([
-            ...liveMetrics(live),
-            ...recorderMetrics(await readRecorderStatus(config.dataDir, nowMs()), nowMs()),
-          ]),
+          metrics.render([...liveMetrics(live), ...recorderMetrics(await readRecorder(), nowMs())]),
       }),
     },
     onRoute: ({ incoming }, key) => routes.set(incoming, key),

@@ -70,8 +70,9 @@ export class Recorder {
   #batchBytes = 0;
   #batchSinceMs = 0;
   #committed = new Map<string, JournalPosition>();
-  #committedAtMs = 0;
-  #openAtMs = 0;
+  // The first step commits: what a recorder before this one wrote about open exchanges is of no use any more.
+  #committedAtMs = Number.NEGATIVE_INFINITY;
+  #openAtMs = Number.NEGATIVE_INFINITY;
   #retiredAtMs = performance.now();
   #drainDeadlineMs: number | undefined;
   #stored = 0;

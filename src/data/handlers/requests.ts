@@ -1,21 +1,28 @@
-import type { RouteKey } from '#api';
+import type { OpenRequest, RouteKey } from '#api';
 import type { DeletionNote } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import { findExchange } from '../find-exchange.ts';
 import type { HandlerInput, Handlers } from '../handler.ts';
 import { requestDetail } from '../request-detail.ts';
-import { instantText, openRequest, present } from '../request-summary.ts';
+import { instantText, present } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
 import { requestBodyHandler } from './request-body.ts';
 import { requestListHandlers } from './request-lists.ts';
 
 type RequestRoute = Extract<RouteKey, `requests.${string}`>;
 
-/** @param noteDeletion begins the note of one deletion; see `openDeletions` */
-export function requestHandlers(
-  access: StoreAccess,
-  noteDeletion: () => DeletionNote,
-): Handlers<RequestRoute> {
+export interface RequestSources {
+  readonly access: StoreAccess;
+  readonly openRequests: () => Promise<OpenRequest[]>;
+  /** Begins the note of one deletion; see `openDeletions`. */
+  readonly noteDeletion: () => DeletionNote;
+}
+
+export function requestHandlers({
+  access,
+  openRequests,
+  noteDeletion,
+}: RequestSources): Handlers<RequestRoute> {
   return {
     ...requestListHandlers(access),
     'requests.body': requestBodyHandler(access),
@@ -23,10 +30,7 @@ export function requestHandlers(
       const ms = await access.use((store) => store.latestReceivedAtMs());
       return { body: { latestDate: ms === undefined ? null : instantText(ms) } };
     },
-    'requests.open': async () => {
-      const open = await access.use((store) => store.openExchanges());
-      return { body: open.map(openRequest) };
-    },
+    'requests.open': async () => ({ body: await openRequests() }),
     'requests.one': async ({ id }) => {
       const request = await access.use(async (store) => requestDetail(store, await findExchange(store, id)));
       return { body: { request, fullId: request.requestId } };

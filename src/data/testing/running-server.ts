@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { RecorderStatus } from '#exchange';
 import { type ExchangeToStore, openStore, type Store } from '#store';
 import type { EntranceRules } from '../entrance.ts';
 import { createDataServer, type DataServer } from '../server.ts';
@@ -17,6 +18,8 @@ export interface RunningServer extends AsyncDisposable {
   /** What the log says, one object for each line. */
   readonly logged: Record<string, unknown>[];
   store(...exchanges: ExchangeToStore[]): Promise<void>;
+  /** What the recorder writes about itself; `atMs` is now unless it is given. */
+  recorderSays(status: { state: RecorderStatus['state']; atMs?: number; trouble?: string }): Promise<void>;
   get(path: string, init?: RequestInit): Promise<Response>;
   json(path: string, init?: RequestInit): Promise<unknown>;
 }
@@ -57,6 +60,12 @@ export async function runServer({
     json: async (path, init) => (await get(path, init)).json(),
     store: async (...exchanges) => {
       await writer.commit({ exchanges, positions: [] });
+    },
+    async recorderSays(status) {
+      await mkdir(join(dataDir, 'status'), { recursive: true });
+      const counters = { lagMs: 5, lagBytes: 6, exchangesStored: 1, openExchanges: 0 };
+      const text = JSON.stringify({ version: 1, atMs: Date.now(), ...status, ...counters });
+      await writeFile(join(dataDir, 'status', 'recorder.json'), text);
     },
     async [Symbol.asyncDispose]() {
       await server.drain(100);
