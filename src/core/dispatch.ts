@@ -93,13 +93,17 @@ const forwardedMethods: ReadonlySet<string> = new Set([
 function headProblem(core: CoreContext, { method, rawHeaders }: IncomingMessage): Problem | undefined {
   if (rawHeaders.length / 2 > core.config.limits.headerFieldsMax) return { code: 'head-too-large' };
   if (!forwardedMethods.has(method!)) return { code: 'method-not-allowed' };
-  return hasField(rawHeaders, 'upgrade') ? { code: 'upgrade-refused' } : undefined;
+  return wantsWebSocket(rawHeaders) ? { code: 'upgrade-refused' } : undefined;
 }
 
-/** @param name in lower case */
-function hasField(rawHeaders: HeaderList, name: string): boolean {
+/**
+ * A client that wants a WebSocket can do nothing with a plain answer, and falls back at once when it is refused. One
+ * that merely offers another protocol (`h2c`) goes on in HTTP/1.1: its request is served, the offer is not passed on.
+ */
+function wantsWebSocket(rawHeaders: HeaderList): boolean {
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name) return true;
+    const isUpgrade = rawHeaders[i]!.length === 7 && rawHeaders[i]!.toLowerCase() === 'upgrade';
+    if (isUpgrade && /(?:^|,)\s*websocket\s*(?:$|[,/])/i.test(rawHeaders[i + 1]!)) return true;
   }
   return false;
 }

@@ -158,8 +158,8 @@ describe('STR-10, SEC-08: nobody but the configuration chooses the provider', ()
 });
 
 describe('SEC-22: what is not a plain request', () => {
-  it('answers an upgrade with 426 and a clean close', async () => {
-    for (const protocol of ['websocket', 'h2c']) {
+  it('answers a WebSocket with 426 and a clean close', async () => {
+    for (const protocol of ['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13']) {
       await withClient(async (client) => {
         client.send(
           `GET /v1/responses HTTP/1.1\r\n${host()}Connection: Upgrade\r\nUpgrade: ${protocol}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
@@ -168,6 +168,28 @@ describe('SEC-22: what is not a plain request', () => {
         expect((await client.answer()).status).toBe(426);
         expect(await client.waitForEnd()).toBe('fin');
       });
+    }
+  });
+
+  it('declines every other protocol by serving the request, and passes no offer on', async () => {
+    for (const protocol of ['h2c', 'TLS/1.0', 'HTTP/2.0', 'websockets', '']) {
+      const before = provider.requests.length;
+      const answer = await withClient((client) =>
+        client.ask({
+          method: 'POST',
+          target: '/v1/messages',
+          headers: [
+            ['Connection', 'Upgrade, HTTP2-Settings'],
+            ['Upgrade', protocol],
+            ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
+          ],
+          body: '{"n":1}',
+        }),
+      );
+      expect([protocol, answer.status]).toEqual([protocol, 200]);
+      const received = provider.requests[before]!;
+      expect(String(received.body)).toBe('{"n":1}');
+      expect(received.rawHeaders.filter((field) => /upgrade|http2/i.test(field.join(' ')))).toEqual([]);
     }
   });
 

@@ -40,7 +40,7 @@ export const problems = {
   'upgrade-refused': {
     status: 426,
     type: 'invalid_request_error',
-    sentence: 'WebSockets and protocol upgrades are not offered here. Use plain HTTP/1.1.',
+    sentence: 'WebSockets and tunnels are not offered here. Use plain HTTP/1.1.',
   },
   'expectation-failed': {
     status: 417,

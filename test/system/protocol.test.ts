@@ -332,11 +332,6 @@ describe('SEC-22: what is not a plain request', () => {
       'GET {path} HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
       [404, 426],
     ],
-    [
-      'HTTP/2 by upgrade',
-      'GET {path} HTTP/1.1\r\n{host}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
-      [404, 426],
-    ],
     ['HTTP/2 by knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [0, 400]],
     [
       'a tunnel',
@@ -361,5 +356,17 @@ describe('SEC-22: what is not a plain request', () => {
     }
     expect(provider.requests).toEqual([]);
     expect(evil.connections).toEqual([]);
+  });
+
+  it('HTTP/2 by upgrade is declined by every service, which goes on in HTTP/1.1', async () => {
+    for (const [address, url] of addresses) {
+      const target = address === 'data' ? '/api/v2/requests' : '/v1/models';
+      const fields =
+        'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+      const status = await rawStatus(url, `GET ${target} HTTP/1.1\r\nHost: ${hostOf(url)}\r\n${fields}\r\n`);
+      expect([address, status]).toEqual([address, 200]);
+    }
+    for (const { rawHeaders } of provider.requests)
+      expect(rawHeaders.filter(([name]) => /^(upgrade|http2-settings)$/i.test(name))).toEqual([]);
   });
 });
