@@ -8,7 +8,7 @@ import {
   type FakeProvider,
   makeTempHome,
   type OwnProcess,
-  projectDirectory,
+  ownCli,
   startFakeProvider,
   startNode,
   startThroughline,
@@ -17,10 +17,8 @@ import {
   waitFor,
 } from '#test-support';
 
-const cli = join(projectDirectory, 'src/cli/main.ts');
-
 function start(home: TempHome, args: readonly string[], env: Record<string, string> = {}): OwnProcess {
-  return startNode(cli, args, {
+  return startNode(ownCli, args, {
     env: { ...home.env, DATA_DIR: home.dataDir, ...env },
     cwd: home.path,
     input: '',

@@ -55,8 +55,14 @@ describe('health', () => {
     await using listener = await listenToEvents(`${data.url}/api/v2/events`);
     await listener.next('ready');
     await data.writer.close();
-    for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
-    await mkdir(data.databasePath);
+    // The server opens a new one as soon as it misses the old one: who comes first is not known.
+    await waitFor(async () => {
+      for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
+      return mkdir(data.databasePath).then(
+        () => true,
+        () => false,
+      );
+    });
 
     const broken = await waitFor(async () => {
       const answer = await data.get('/health');

@@ -18,6 +18,7 @@ export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from '
 export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } from './front.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
 export { createMounts, type Mounts } from './mounts.ts';
+export { ownCli } from './own-cli.ts';
 export {
   answerAsProvider,
   anthropicError,

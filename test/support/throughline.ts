@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
+import { endProcess, isRunning, type OwnProcess, startNode } from './child-process.ts';
+import { ownCli } from './own-cli.ts';
 import { makeTempHome, type TempHome } from './temp-home.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -15,7 +16,7 @@ export interface ThroughlineOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly home?: TempHome;
-  /** The CLI to run; default the one in this tree. */
+  /** The CLI to run; default `ownCli`. */
   readonly cli?: string;
   /** The Node to run it with; default the one that runs the test. */
   readonly node?: string;
@@ -48,7 +49,7 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
   writeFileSync(unfinished, JSON.stringify(merged(defaultConfig(options), options.config ?? {}), null, 2));
   renameSync(unfinished, home.configFile);
   const command = options.command ?? 'up';
-  const cli = options.cli ?? join(projectDirectory, 'src/cli/main.ts');
+  const cli = options.cli ?? ownCli;
   const supervisor = startNode(cli, [command, '--config', home.configFile], {
     env: { ...home.env, DATA_DIR: home.dataDir, ...options.env },
     cwd: home.path,

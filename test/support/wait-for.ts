@@ -7,6 +7,9 @@ export interface WaitOptions {
   readonly what?: string | (() => string);
 }
 
+/** A busy machine is no failure: what passes has waited for less, and what fails may take longer to say so. */
+const patience = 3;
+
 /**
  * Polls until the condition gives a truthy value and returns that value. An exception counts as "not yet" and is
  * told when the deadline passes.
@@ -15,7 +18,8 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<NonNullable<T>> {
-  const { timeoutMs = 15_000, intervalMs = 10 } = options;
+  const { intervalMs = 10 } = options;
+  const timeoutMs = (options.timeoutMs ?? 15_000) * patience;
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {

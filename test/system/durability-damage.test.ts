@@ -15,7 +15,7 @@ import {
   type FakeProvider,
   isRunning,
   makeTempHome,
-  projectDirectory,
+  ownCli,
   recordFaults,
   seededRandom,
   startFakeProvider,
@@ -115,11 +115,11 @@ describe('a database that is harmed while everything runs', () => {
   });
 
   async function copyTo(target: string): Promise<void> {
-    const copying = startNode(
-      join(projectDirectory, 'src/cli/main.ts'),
-      ['db', 'backup', target, '--config', home.configFile],
-      { env: { ...home.env, DATA_DIR: home.dataDir }, cwd: home.path, input: '' },
-    );
+    const copying = startNode(ownCli, ['db', 'backup', target, '--config', home.configFile], {
+      env: { ...home.env, DATA_DIR: home.dataDir },
+      cwd: home.path,
+      input: '',
+    });
     expect((await copying.exited).code, copying.stderr()).toBe(0);
   }
 

@@ -8,6 +8,7 @@ import {
   listStored,
   medianMs,
   type OwnProcess,
+  ownCli,
   projectDirectory,
   recordFaults,
   startFakeProvider,
@@ -41,7 +42,7 @@ afterAll(async () => {
 
 const database = (): string => join(throughline.dataDir, 'throughline.db');
 const cli = (args: readonly string[], env: Record<string, string> = {}): OwnProcess =>
-  startNode(join(projectDirectory, 'src/cli/main.ts'), [...args, '--config', throughline.home.configFile], {
+  startNode(ownCli, [...args, '--config', throughline.home.configFile], {
     env: { ...throughline.home.env, DATA_DIR: throughline.dataDir, ...env },
     cwd: throughline.home.path,
     input: '',

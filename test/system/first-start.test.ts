@@ -46,7 +46,7 @@ async function startAllAtOnce(): Promise<void> {
 
 describe('a first start', () => {
   it('works 12 times out of 12 when all services begin at the same moment', {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     for (let round = 1; round <= 12; round += 1) await startAllAtOnce();
   });

@@ -6,6 +6,7 @@ import { type RunState, readRunStates } from '#supervisor';
 import {
   listStored,
   makeTempDir,
+  ownCli,
   projectDirectory,
   recordFaults,
   startNode,
@@ -16,8 +17,6 @@ import {
 } from '#test-support';
 
 /** For tests of replacements: what runs, the command line beside it, other releases, and what has to be stored. */
-
-const ownCli = join(projectDirectory, 'src/cli/main.ts');
 
 /** What the supervisor in charge wrote last. */
 export function stateOf(throughline: Throughline): RunState {

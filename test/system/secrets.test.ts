@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contract, type Route } from '#api';
 import {
@@ -7,7 +6,7 @@ import {
   type FakeProvider,
   listStored,
   openRaw,
-  projectDirectory,
+  ownCli,
   type RawHeaders,
   readBack,
   seededRandom,
@@ -300,14 +299,17 @@ async function firstEvents(count: number): Promise<string> {
 }
 
 async function runCli(line: readonly string[]): Promise<string> {
-  const cli = join(projectDirectory, 'src/cli/main.ts');
   const { home } = throughline;
   const env = {
     ...home.env,
     DATA_DIR: home.dataDir,
     THIRD_KEY: planted.get('configured key from the environment')!,
   };
-  const program = startNode(cli, [...line, '--config', home.configFile], { env, cwd: home.path, input: '' });
+  const program = startNode(ownCli, [...line, '--config', home.configFile], {
+    env,
+    cwd: home.path,
+    input: '',
+  });
   await program.exited;
   return program.stdout() + program.stderr();
 }

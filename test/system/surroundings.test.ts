@@ -7,7 +7,7 @@ import {
   type FakeProvider,
   listStored,
   makeTempHome,
-  projectDirectory,
+  ownCli,
   readBack,
   startFakeProvider,
   startNode,
@@ -143,8 +143,7 @@ function writeConfig(home: TempHome, config: Record<string, unknown>): void {
 }
 
 function runCli(home: TempHome, args: string[], env: Readonly<Record<string, string>>, cwd = home.path) {
-  const cli = join(projectDirectory, 'src/cli/main.ts');
-  return startNode(cli, args, { env: { ...home.env, DATA_DIR: home.dataDir, ...env }, cwd, input: '' });
+  return startNode(ownCli, args, { env: { ...home.env, DATA_DIR: home.dataDir, ...env }, cwd, input: '' });
 }
 
 /** Files by which tools like to be configured, each of them pointing to the wrong place. */
