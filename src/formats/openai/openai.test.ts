@@ -26,6 +26,41 @@ const chunk = (delta: object, more: object = {}) => ({
   usage: null,
 });
 
+describe('the usage of a chat completion', () => {
+  const usageOf = (usage: object) =>
+    understandChatCompletion(JSON.stringify({ object: 'chat.completion', choices: [], usage })).usage;
+
+  it('names cached tokens wherever the provider does', () => {
+    const counts = { prompt_tokens: 100, completion_tokens: 9, total_tokens: 109 };
+    const expected = { inputTokens: 40, cacheReadTokens: 60, outputTokens: 9 };
+    expect(usageOf({ ...counts, prompt_tokens_details: { cached_tokens: 60 } })).toEqual(expected);
+    expect(usageOf({ ...counts, prompt_cache_hit_tokens: 60, prompt_cache_miss_tokens: 40 })).toEqual(
+      expected,
+    );
+    expect(usageOf({ ...counts, cached_tokens: 60 })).toEqual(expected);
+  });
+
+  it('counts tokens that went to a cache apart', () => {
+    const details = { cached_tokens: 10, cache_write_tokens: 50 };
+    const usage = { prompt_tokens: 100, completion_tokens: 9, prompt_tokens_details: details };
+    expect(usageOf(usage)).toEqual({
+      inputTokens: 40,
+      cacheReadTokens: 10,
+      cacheWriteTokens: 50,
+      outputTokens: 9,
+    });
+  });
+
+  it('has reasoning in the output, also where the provider has it in the total only', () => {
+    const details = { completion_tokens_details: { reasoning_tokens: 30 } };
+    const inside = { prompt_tokens: 100, completion_tokens: 39, total_tokens: 139, ...details };
+    const beside = { prompt_tokens: 100, completion_tokens: 9, total_tokens: 139, ...details };
+    for (const usage of [inside, beside]) {
+      expect(usageOf(usage)).toEqual({ inputTokens: 100, outputTokens: 39, thinkingTokens: 30 });
+    }
+  });
+});
+
 describe('a streamed chat completion', () => {
   it('is put together with text, tool calls in fragments and the usage of its last chunk', () => {
     const facts = readAll(createChatStreamReader(), [
