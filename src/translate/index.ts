@@ -1,0 +1,27 @@
+/**
+ * What a client of one format says, said in another, and the answer on its way back: requests, whole answers, streams
+ * and errors. Pure: bytes in, bytes out; no clock, no randomness, no input or output. It knows nothing of routes,
+ * providers' addresses or keys; whoever calls it decides what goes where and owns the ids. Nothing here throws because
+ * of what it is fed: what cannot be said is listed in `dropped`, what cannot be read is refused with a sentence.
+ *
+ * Files are named by both ends: `anthropic-to-openai-request.ts` is the request of a client of Anthropic's Messages API
+ * for a provider of chat completions, `openai-to-anthropic-stream.ts` the stream that comes back. Read the first, then
+ * `answer-segments.ts`, which brings what providers say in any order into blocks.
+ *
+ * Decided here:
+ * - An answer names the model that the provider says has answered, and the asked one only where it says none.
+ * - Reasoning is shown as thinking without a signature, and only to clients that asked for thinking.
+ * - Arguments that are no JSON object stay, as `{"_raw": …}`: the client finds that they do not fit, and the model tries
+ *   again. In a stream they have been passed on already when that shows, unless their first character tells.
+ * - A provider's ids of calls are kept where Anthropic would take them and the conversation does not have them yet.
+ * - A stream that ends without having announced it ends in an `error` event, never in a clean end.
+ */
+
+export { anthropicToOpenAiRequest, type RequestOptions } from './anthropic-to-openai-request.ts';
+export { capabilitiesOf, type ModelCapabilities } from './capabilities.ts';
+export { estimateTokens } from './estimate-tokens.ts';
+export { openAiToAnthropicAnswer, type TranslatedAnswer } from './openai-to-anthropic-answer.ts';
+export { type AnthropicErrorAnswer, openAiToAnthropicError } from './openai-to-anthropic-error.ts';
+export { OpenAiToAnthropicStream } from './openai-to-anthropic-stream.ts';
+export { patchModel } from './patch-model.ts';
+export type { AnswerContext, TranslatedRequest } from './translated-request.ts';
