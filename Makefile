@@ -31,7 +31,7 @@ build-data: deps ## Build proxy-data only
 	@$(WITH_NODE) node scripts/build.ts data
 
 test: deps ## Type check, lint, dead code and all tests
-	-@scripts/toolchain packages libfaketime systemd-socket-activate
+	-@scripts/toolchain packages libfaketime systemd-socket-activate mkfs.ext4 ip socat
 	-@scripts/toolchain claude-code >/dev/null
 	-@scripts/toolchain node 24 >/dev/null
 	@$(WITH_NODE) node scripts/test.ts

@@ -40,6 +40,7 @@ function journalMetrics(core: CoreContext): Metric[] {
   return [
     metric('healthy', '0 while the journal cannot be written.', journal.healthy ? 1 : 0),
     metric('pending_bytes', 'Bytes that wait to be written.', journal.pendingBytes),
+    metric('unsynced_bytes', 'Bytes written that a power cut may still take.', journal.unsyncedBytes),
     metric('written_bytes_total', 'Bytes written to the journal.', journal.writtenBytes),
     metric('frames_total', 'Frames written to the journal.', journal.framesWritten),
     metric('segments_total', 'Segment files begun.', journal.segments),

@@ -13,6 +13,7 @@ export { type BuiltPackage, buildPackage } from './built-package.ts';
 export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
 export { type ClaudeCode, claudeCodeProgram, startClaudeCode } from './claude-code.ts';
 export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
+export { type CutDisk, createCutDisk } from './cut-disk.ts';
 export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './direct-and-through.ts';
 export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
 export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } from './front.ts';
