@@ -18,7 +18,7 @@ export interface CutDisk {
 export function createCutDisk(mounts: Mounts, place: string, image: string): CutDisk {
   writeFileSync(image, '', { mode: 0o600 });
   truncateSync(image, diskBytes);
-  execFileSync('mkfs.ext4', ['-q', '-F', image], { stdio: 'pipe' });
+  execFileSync('mkfs.ext4', ['-q', '-F', image], { stdio: 'pipe', env: { PATH: systemPath } });
   mounts.add(place, ['-o', 'loop', image]);
   const canary = join(place, 'not-synced');
   return {
@@ -36,5 +36,8 @@ export function createCutDisk(mounts: Mounts, place: string, image: string): Cut
     },
   };
 }
+
+/** Programs for the administrator are not in everybody's path. */
+const systemPath = `${process.env.PATH}:/usr/sbin:/sbin`;
 
 const diskBytes = 512 * 1024 * 1024;
