@@ -89,7 +89,7 @@ export class ServiceRun {
         ok: false,
         atMs: Date.now(),
         version: release.version,
-        reason: `busy: another replacement of ${this.service} is under way`,
+        reason: `was not started: another replacement of ${this.service} is under way`,
       });
     }
     let place = this.#releases.indexOf(release);
@@ -187,7 +187,7 @@ export class ServiceRun {
         this.#options.log.write('error', `${this.service} was not replaced: ${command.reason}`);
         break;
       case 'rolled-back':
-        this.#noteRollback(command.from, command.to);
+        this.#noteDeadly(command.from, command.to);
         break;
     }
   }
@@ -253,10 +253,12 @@ export class ServiceRun {
   }
 
   #replaceTainted(generation: number): void {
-    const { phase, candidate } = this.#state;
+    const { phase, candidate, fallback } = this.#state;
     if (phase.generation !== generation || phase.kind !== 'ready') return;
     const waitMs = phase.readyAtMs + this.#policy.steadyMs - Date.now();
-    if (generation > 1 && waitMs > 0) {
+    // A release that has not proved itself gets no second try when there is one that has.
+    const unproved = waitMs > 0 ? fallback : undefined;
+    if (generation > 1 && waitMs > 0 && unproved === undefined) {
       this.#taintTimer = setTimeout(() => this.#replaceTainted(generation), waitMs);
       return;
     }
@@ -264,7 +266,17 @@ export class ServiceRun {
       this.#taintTimer = setTimeout(() => this.#replaceTainted(generation), this.#policy.steadyMs);
     };
     if (candidate !== undefined) tryLater();
+    else if (unproved !== undefined) void this.#rollBackTainted(unproved).then((ok) => ok || tryLater());
     else void this.replace(this.release).then(({ ok }) => ok || tryLater());
+  }
+
+  async #rollBackTainted(to: number): Promise<boolean> {
+    const [bad, good] = [this.release, this.#releases[to] as Release];
+    const cause = `version ${bad.version} asked to be replaced soon after it had taken over (${this.#trouble})`;
+    const { ok } = await this.replace(good);
+    if (ok) this.#noteRollback(`${cause}: back to ${good.version}`, good);
+    this.#options.onChange();
+    return ok;
   }
 
   #noteExit(generation: number, cause: string): void {
@@ -300,10 +312,14 @@ export class ServiceRun {
     this.#options.onChange();
   }
 
-  #noteRollback(from: number, to: number): void {
-    const [bad, good] = [this.#releases[from]?.version, this.#releases[to]?.version];
-    const reason = `version ${bad} kept dying soon after it had taken over (${this.#lastDeath}): back to ${good}`;
-    this.#lastReplacement = { ok: false, atMs: Date.now(), reason, ...(good ? { version: good } : {}) };
+  #noteDeadly(from: number, to: number): void {
+    const [bad, good] = [this.#releases[from] as Release, this.#releases[to] as Release];
+    const cause = `version ${bad.version} kept dying soon after it had taken over (${this.#lastDeath})`;
+    this.#noteRollback(`${cause}: back to ${good.version}`, good);
+  }
+
+  #noteRollback(reason: string, { version }: Release): void {
+    this.#lastReplacement = { ok: false, atMs: Date.now(), reason, version };
     this.#options.log.write('error', `${this.service} was rolled back: ${reason}`);
   }
 
