@@ -97,7 +97,7 @@ describe('replacing a service', () => {
       services: ['core'],
       releases: { core: release('2.0.0', { behaviour: 'never-ready' }) },
     });
-    await waitFor(() => state().services[0]?.candidate !== undefined);
+    await waitFor(() => state().services[0]?.candidates.length === 1);
     await expect(askReplace(state().controlSocket, { services: ['core'] })).rejects.toThrow('busy');
     expect((await slow).ok).toBe(false);
     expect(await askReplace(state().controlSocket, { services: ['core'] })).toMatchObject({ ok: true });
@@ -205,7 +205,7 @@ describe('replacing a service', () => {
       services: ['core'],
       releases: { core: release('2.0.0', { behaviour: 'never-ready' }) },
     });
-    await waitFor(() => state().services[0]?.candidate !== undefined);
+    await waitFor(() => state().services[0]?.candidates.length === 1);
     process.child.kill('SIGTERM');
     expect((await slow).services[0]).toMatchObject({ ok: false, reason: 'everything is being stopped' });
     await waitFor(() => process.stderr().includes('1 request is in flight'));
