@@ -81,7 +81,10 @@ export async function settled(
   settings: Parameters<typeof supervise>[1] = {},
 ): Promise<Supervised> {
   const { dir, process, diary } = supervise(behaviours, settings);
-  await waitFor(() => process.stdout().includes('\n'), { what: () => `the supervisor: ${process.stderr()}` });
+  await waitFor(() => process.stdout().includes('\n'), {
+    timeoutMs: 45_000,
+    what: () => `the supervisor: ${process.stderr()}`,
+  });
   const state = () => readRunStates(dir.path)[0]!;
   const first = JSON.parse(process.stdout()) as RunState;
   const port = (purpose: string) => first.addresses.find((one) => one.purpose === purpose)?.port ?? 0;
