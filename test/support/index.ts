@@ -18,6 +18,7 @@ export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './d
 export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
 export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } from './front.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
+export { createMemoryCgroup, type MemoryCgroup } from './memory-cgroup.ts';
 export { createMounts, type Mounts } from './mounts.ts';
 export { ownCli } from './own-cli.ts';
 export {

@@ -20,6 +20,9 @@ export interface ThroughlineOptions {
   readonly cli?: string;
   /** The Node to run it with; default the one that runs the test. */
   readonly node?: string;
+  /** Runs the supervisor, see `SpawnOptions`. */
+  readonly launcher?: readonly string[];
+  readonly descriptors?: readonly number[];
 }
 
 /** The real services, started by the real CLI in a temporary home. */
@@ -55,6 +58,8 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
     cwd: home.path,
     input: '',
     ...(options.node === undefined ? {} : { node: options.node }),
+    launcher: options.launcher ?? [],
+    descriptors: options.descriptors ?? [],
   });
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];
