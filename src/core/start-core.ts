@@ -83,7 +83,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     eventStreamEnds: new Set(),
     isDraining: false,
   };
-  const connections: Connections = { open: 0, max: connectionsMax(descriptorsMax) };
+  const connections: Connections = { open: 0, max: connectionsMax(descriptorsMax), unused: new Set() };
   const { servers, addresses } = await listen(core, order.listeners, connections);
   for (const { port } of addresses) ownPorts.push(port);
   const stopWatching = watchDeadlines(core);

@@ -10,7 +10,14 @@ export {
   agentTraffic,
 } from './agent-traffic.ts';
 export { type BuiltPackage, buildPackage } from './built-package.ts';
-export { endProcess, isRunning, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
+export {
+  endProcess,
+  isRunning,
+  type OwnProcess,
+  projectDirectory,
+  startNode,
+  startProgram,
+} from './child-process.ts';
 export { type ClaudeCode, claudeCodeProgram, startClaudeCode } from './claude-code.ts';
 export { type CoreAlone, type CoreAloneOptions, startCoreAlone } from './core-alone.ts';
 export { type CutDisk, createCutDisk } from './cut-disk.ts';
