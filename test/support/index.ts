@@ -27,6 +27,12 @@ export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } fr
 export { headerValue, type RawHeaders } from './http-wire.ts';
 export { createMemoryCgroup, type MemoryCgroup } from './memory-cgroup.ts';
 export { createMounts, type Mounts } from './mounts.ts';
+export { type NameAnswer, type NameServer, startNameServer } from './name-server.ts';
+export {
+  createNetworkNamespace,
+  type NetworkNamespace,
+  startThroughlineInside,
+} from './network-namespace.ts';
 export { ownCli } from './own-cli.ts';
 export {
   answerAsProvider,
