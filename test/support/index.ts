@@ -9,6 +9,7 @@ export {
   agentRequestOf,
   agentTraffic,
 } from './agent-traffic.ts';
+export { type BadLink, createBadLink, type LinkQuality } from './bad-link.ts';
 export { type BuiltPackage, buildPackage } from './built-package.ts';
 export {
   endProcess,

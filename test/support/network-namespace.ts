@@ -88,7 +88,13 @@ export async function startThroughlineInside(
       ...options,
       config: {
         ...options.config,
-        server: { ...(options.config?.server as object | undefined), port: front, core_port: core },
+        // Whose connections these are can only be seen outside.
+        server: {
+          check_peer_user: false,
+          ...(options.config?.server as object | undefined),
+          port: front,
+          core_port: core,
+        },
       },
       launcher: [...namespace.launcher, ...passing],
       descriptors: sockets.map((socket) => socket.fd()),
