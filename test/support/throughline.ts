@@ -16,6 +16,8 @@ export interface ThroughlineOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly home?: TempHome;
+  /** Working directory; default that of the home. */
+  readonly cwd?: string;
   /** The CLI to run; default `ownCli`. */
   readonly cli?: string;
   /** The Node to run it with; default the one that runs the test. */
@@ -55,7 +57,7 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
   const cli = options.cli ?? ownCli;
   const supervisor = startNode(cli, [command, '--config', home.configFile], {
     env: { ...home.env, DATA_DIR: home.dataDir, ...options.env },
-    cwd: home.path,
+    cwd: options.cwd ?? home.path,
     input: '',
     ...(options.node === undefined ? {} : { node: options.node }),
     launcher: options.launcher ?? [],

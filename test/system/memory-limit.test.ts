@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
-import { createMemoryCgroup, startThroughline } from '#test-support';
+import { answerWithDigest, createMemoryCgroup, startLoadProvider, startThroughline } from '#test-support';
 import { coreMetric } from './hostile-client.ts';
-import { answerWithDigest, startLoadProvider } from './load-provider.ts';
 
 const mebibyte = 1024 * 1024;
 const cleanups: (() => Promise<void>)[] = [];
