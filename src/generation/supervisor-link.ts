@@ -77,7 +77,8 @@ export function parseStartOrder(value: unknown): StartOrder {
   return order;
 }
 
-function isWorkerPlace({ number, of }: WorkerPlace): boolean {
+function isWorkerPlace(place: WorkerPlace | null): boolean {
+  const { number, of } = place ?? { number: 0, of: 0 };
   return Number.isSafeInteger(number) && Number.isSafeInteger(of) && number >= 1 && number <= of;
 }
 

@@ -66,7 +66,7 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];
   const stop = async (): Promise<void> => {
-    const pids = Object.values(servicePids(readState(home.dataDir, supervisor.pid)));
+    const pids = allPids(readState(home.dataDir, supervisor.pid));
     await endProcess(supervisor, 15_000);
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     if (options.home === undefined) home.remove();
@@ -122,6 +122,7 @@ interface SupervisorState {
     readonly service: ServiceName;
     readonly state: string;
     readonly pid?: number;
+    readonly workers: readonly { readonly pid?: number }[];
   }[];
   readonly addresses: readonly { readonly purpose: string; readonly host: string; readonly port: number }[];
 }
@@ -149,6 +150,10 @@ function readyState(
   const isReady = (name: ServiceName): boolean =>
     state?.services.some(({ service, state: phase }) => service === name && phase === 'ready') ?? false;
   return wanted.every(isReady) ? state : undefined;
+}
+
+function allPids(state: SupervisorState | undefined): number[] {
+  return state?.services.flatMap(({ workers }) => workers.flatMap(({ pid }) => pid ?? [])) ?? [];
 }
 
 function servicePids(state: SupervisorState | undefined): Partial<Record<ServiceName, number>> {
