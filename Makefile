@@ -40,7 +40,7 @@ check: deps ## Type check, lint and dead code, without the tests
 	@$(WITH_NODE) npm run --silent check
 
 bench: deps ## Measure against nginx; see bench/README.md
-	@scripts/toolchain packages nginx wrk
+	@scripts/toolchain packages nginx wrk haproxy caddy
 	@$(WITH_NODE) node bench/all.ts
 
 soak: deps ## Load, replace, kill and lock for SOAK_MINUTES (10), then say what was lost
