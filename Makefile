@@ -4,7 +4,7 @@ WITH_NODE := PATH="$$(scripts/toolchain):$$PATH"
 CONFIG := $(if $(wildcard config.yaml),--config ./config.yaml,)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev deps build build-core build-data test check bench clean db-reset
+.PHONY: help dev deps build build-core build-data test check bench soak clean db-reset
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -31,7 +31,7 @@ build-data: deps ## Build proxy-data only
 	@$(WITH_NODE) node scripts/build.ts data
 
 test: deps ## Type check, lint, dead code and all tests
-	-@scripts/toolchain packages libfaketime systemd-socket-activate
+	-@scripts/toolchain packages libfaketime systemd-socket-activate mkfs.ext4 ip socat
 	-@scripts/toolchain claude-code >/dev/null
 	-@scripts/toolchain node 24 >/dev/null
 	@$(WITH_NODE) node scripts/test.ts
@@ -40,8 +40,12 @@ check: deps ## Type check, lint and dead code, without the tests
 	@$(WITH_NODE) npm run --silent check
 
 bench: deps ## Measure against nginx; see bench/README.md
-	@scripts/toolchain packages nginx wrk
+	@scripts/toolchain packages nginx wrk haproxy caddy
 	@$(WITH_NODE) node bench/all.ts
+
+soak: deps ## Load, replace, kill and lock for SOAK_MINUTES (10), then say what was lost
+	@$(WITH_NODE) node scripts/build.ts
+	@$(WITH_NODE) node bench/soak.ts
 
 clean: ## Remove what was built; keeps config.yaml and data
 	rm -rf dist coverage

@@ -32,6 +32,9 @@ check:
 bench:
     make bench
 
+soak:
+    make soak
+
 clean:
     make clean
 

@@ -48,8 +48,8 @@ async function lockEverything(config: ResolvedConfig): Promise<() => void> {
     release();
     throw new CliError(
       exitCodes.failed,
-      `Throughline is running (pid ${result.heldBy})`,
-      'End it first: throughline stop',
+      `Throughline is running (pid ${result.heldBy}${result.isElsewhere ? ' of another container' : ''})`,
+      `End it first: throughline stop${result.isElsewhere ? ', where it runs' : ''}`,
     );
   }
   return release;

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { formatConfigProblem, type LoadedConfig, type LoadResult, loadConfig } from '#config';
 import { CliError, exitCodes } from './cli-error.ts';
 import { note } from './output.ts';
@@ -24,5 +24,6 @@ export function tryReadConfig(options: GlobalOptions): Promise<LoadResult> {
     homeDir: homedir(),
     platform: process.platform,
     cwd: process.cwd(),
+    processors: availableParallelism(),
   });
 }

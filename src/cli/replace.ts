@@ -87,10 +87,9 @@ async function replaceWithOurs(
   const { version } = installation();
   const { listeners, drainMs } = config.supervisor;
   const releaseOf = (service: ServiceName, bound: readonly ListeningAddress[]): Release => {
-    const { program, nodeOptions, order } = planOf(service, config);
+    const { order, service: _, purposes: __, ...plan } = planOf(service, config);
     // The Node that runs this command: an upgrade of Node is an upgrade like any other.
-    const release: Release = { program, node: process.execPath, version, config: order(bound) };
-    return nodeOptions === undefined ? release : { ...release, nodeOptions };
+    return { ...plan, node: process.execPath, version, config: order(bound) };
   };
   await replaceAll(running, options, (services, state) => {
     check(state);
@@ -159,6 +158,7 @@ function serviceLine(one: Receipt['services'][number]): string {
   const facts = [
     `version ${one.version}`,
     `generation ${one.to}`,
+    ...(one.workers > 1 ? [`${one.workers} workers`] : []),
     `ready after ${one.tookMs} ms`,
     `${counted(one.carriedOver, 'open request')} carried over`,
   ];

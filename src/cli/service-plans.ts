@@ -16,6 +16,7 @@ function corePlan(config: ResolvedConfig): ServicePlan {
     service: 'core',
     program: installation().programs.core,
     nodeOptions: coreNodeOptions,
+    workers: config.supervisor.coreWorkers,
     purposes: ['front', 'core'],
     order: (bound) => {
       const data = bound.find((address) => address.purpose === 'data');

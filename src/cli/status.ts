@@ -55,16 +55,24 @@ function stateLines(state: RunState): string[] {
 
 function serviceLines(one: ServiceStatus): string[] {
   const sign = one.state === 'ready' ? painted('green', '✔') : painted('red', '✖');
-  const facts = [one.state, ...generationFacts(one)];
+  const isAlone = one.workers.length <= 1;
+  const facts = [one.state, ...(isAlone ? generationFacts(one) : severalFacts(one))];
   if (one.trouble !== undefined) facts.push(printable(one.trouble));
   const lines = [`${sign} ${one.service.padEnd(9)} ${facts.join(', ')}`];
-  if (one.candidate !== undefined)
-    lines.push(`    to come   ${['is starting', ...generationFacts(one.candidate)].join(', ')}`);
+  if (!isAlone)
+    for (const worker of one.workers)
+      lines.push(`    worker ${worker.worker}  ${[worker.state, ...generationFacts(worker)].join(', ')}`);
+  for (const young of one.candidates)
+    lines.push(`    to come   ${['is starting', ...generationFacts(young)].join(', ')}`);
   for (const old of one.retiring)
     lines.push(`    retiring  ${['was replaced', ...generationFacts(old)].join(', ')}`);
   if (one.lastReplacement?.ok === false)
     lines.push(`    last replacement failed: ${printable(one.lastReplacement.reason)}`);
   return lines;
+}
+
+function severalFacts({ workers, generation, version }: ServiceStatus): string[] {
+  return [`${workers.length} workers`, `generation ${generation}`, `version ${version}`];
 }
 
 function generationFacts({

@@ -72,7 +72,7 @@ async function checkFileSystems(
   }
   const ofDatabase = await remoteFileSystem(databaseDirectory, fileSystems);
   if (ofDatabase === undefined) return [];
-  const sentence = `The database would lie on a network or shared file system (${ofDatabase}), where SQLite's write-ahead log is not safe`;
+  const sentence = `The database would lie on a network or shared file system (${ofDatabase}), where its write-ahead log is not safe`;
   const fix =
     'Name a file on a local disk of this machine; "throughline db backup FILE" makes copies anywhere.';
   return [{ code: 'E1012', path: ['storage', 'db_path'], sentence, fix }];

@@ -108,7 +108,6 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
 
 /** Keys that somebody set and that nothing reads so far: better said than discovered. */
 function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
-  if (config.core.workers > 1) yield ['core', 'workers'];
   if (config.subagents.enable) yield ['subagents', 'enable'];
   for (const key of ['tasks', 'provider_profiles'] as const) {
     if (Object.keys(config.routing[key]).length > 0) yield ['routing', key];

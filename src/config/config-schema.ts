@@ -6,6 +6,7 @@ import { optionalSetting, setting } from './setting.ts';
 import {
   byteSize,
   byteSizeOrAuto,
+  countOrAuto,
   duration,
   flag,
   listOf,
@@ -30,7 +31,7 @@ const limitsSchema = z.strictObject({
   piped_requests: setting(wholeNumber(1, 1000), {
     default: 16,
     meaning:
-      'Requests that the front pipes to proxy-data at the same time; open event streams are counted apart, up to 64.',
+      'Requests that the front pipes to proxy-data at the same time; open event streams are counted apart, up to 64. Workers share both.',
   }),
 });
 
@@ -128,7 +129,7 @@ const journalSchema = z.strictObject({
   }),
   pending_bytes: setting(byteSize, {
     default: '64MiB',
-    meaning: 'Bytes waiting to be written, over which bodies are left out of the record.',
+    meaning: 'Bytes waiting to be written, in each worker, over which bodies are left out of the record.',
   }),
   segment_bytes: setting(byteSize, { default: '64MiB', meaning: 'Size at which a segment file is sealed.' }),
   segment_age: setting(duration, { default: '10m', meaning: 'Age at which a segment file is sealed.' }),
@@ -154,9 +155,10 @@ export const configSchema = z.strictObject({
   server: serverSchema.prefault({}),
   core: z
     .strictObject({
-      workers: setting(wholeNumber(1, 16), {
-        default: 1,
-        meaning: 'proxy-core processes that share the work. One for now.',
+      workers: setting(countOrAuto(16), {
+        default: 'auto',
+        meaning:
+          'proxy-core processes that share the work, 1 to 16; `auto` is 1, and 2 on machines with four processors or more.',
       }),
     })
     .prefault({}),

@@ -269,6 +269,28 @@ describe('listening', () => {
     expect(config.data.ports).toContain(3000);
   });
 
+  it.each([
+    ['', 2, 1],
+    ['', 3, 1],
+    ['', 4, 2],
+    ['', 64, 2],
+    ['core: {workers: auto}', 8, 2],
+    ['core: {workers: 1}', 8, 1],
+    ['core: {workers: "16"}', 2, 16],
+  ])('core.workers: with %j and %i processors there are %i', async (text, processors, workers) => {
+    const result = await place.load(text, { processors });
+    expect(result).toMatchObject({
+      ok: true,
+      warnings: [],
+      config: { supervisor: { coreWorkers: workers } },
+    });
+  });
+
+  it.each(['0', '17', '1.5', 'many'])('core.workers cannot be %s', async (workers) => {
+    const [problem] = await place.problems(`core: {workers: ${workers}}`);
+    expect(problem?.sentence).toContain('is not a whole number from 1 to 16');
+  });
+
   it('two services cannot have the same port, but any may take a free one', async () => {
     const [problem] = await place.problems('server: {port: "3001"}');
     expect(problem).toMatchObject({

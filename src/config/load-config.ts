@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly homeDir: string;
   readonly platform: NodeJS.Platform;
   readonly cwd: string;
+  /** Processors that this process may use. */
+  readonly processors: number;
   /** Instead of the system's own, for tests. */
   readonly fileSystems?: FileSystemReaders;
 }
@@ -78,6 +80,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     generatedToken: (await readToken(dataDir.path)) ?? '',
     certificates: files.certificates,
     shown,
+    processors: options.processors,
     isSet: (key) => variables.has(key) || valueAt(file?.tree, key.split('.')) != null,
   });
   return {

@@ -22,6 +22,7 @@ export interface Surroundings {
   /** PEM text by provider name. */
   readonly certificates: ReadonlyMap<string, string>;
   readonly shown: DataConfig['shown'];
+  readonly processors: number;
   /** True when the user, not a default, gave the key its value. */
   isSet(key: string): boolean;
 }
@@ -141,9 +142,14 @@ function supervisorConfig({ server, core, log }: ReadConfig, around: Surrounding
     dataDir: around.dataDir,
     listeners: ports.flatMap(([purpose, port]) => server.host.map((host) => ({ purpose, host, port }))),
     drainMs: server.timeouts.drain,
-    coreWorkers: core.workers,
+    coreWorkers: core.workers === 0 ? workersFor(around.processors) : core.workers,
     logLevel: log.level,
   };
+}
+
+/** A second process takes memory, and on a small machine the services beside it have better use for the processors. */
+function workersFor(processors: number): number {
+  return processors >= 4 ? 2 : 1;
 }
 
 /** Where this machine itself reaches a service that listens on these addresses. */

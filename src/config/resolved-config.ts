@@ -49,8 +49,8 @@ export interface SupervisorConfig {
     readonly port: number;
   }[];
   readonly drainMs: number;
-  /** proxy-core processes that share the listening sockets; absent = 1. */
-  readonly coreWorkers?: number;
+  /** proxy-core processes that share the listening sockets. */
+  readonly coreWorkers: number;
   readonly logLevel: LogLevel;
 }
 

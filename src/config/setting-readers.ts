@@ -64,6 +64,12 @@ export function wholeNumber(min: number, max: number): Reader<number> {
   };
 }
 
+/** Like `wholeNumber` from 1 on, and `auto` for 0. */
+export function countOrAuto(max: number): Reader<number> {
+  const count = wholeNumber(1, max);
+  return (written) => (written === 'auto' ? { value: 0 } : count(written));
+}
+
 export function oneOf<const T extends string>(...choices: readonly T[]): Reader<T> {
   return (written) => {
     const value = choices.find((choice) => choice === written);

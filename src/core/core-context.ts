@@ -1,5 +1,6 @@
 import type { CoreConfig } from '#core-config';
 import type { HeaderList } from '#exchange';
+import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
 import type { Log } from './log.ts';
@@ -14,6 +15,7 @@ export interface CoreContext {
   readonly config: CoreConfig;
   readonly version: string;
   readonly generation: number;
+  readonly worker: WorkerPlace;
   readonly startedAtMs: number;
   readonly journal: JournalWriter;
   readonly guard: Guard;

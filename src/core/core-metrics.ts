@@ -1,12 +1,8 @@
-import { type Metric, type RecorderStatus, recorderMetrics } from '#exchange';
+import type { Metric } from '#exchange';
 import type { CoreContext } from './core-context.ts';
 
-/** Values of this moment for `/metrics`: of this process, of its journal, and of the recorder. */
-export function coreMetrics(
-  core: CoreContext,
-  recorder: RecorderStatus | undefined,
-  nowMs: number,
-): readonly Metric[] {
+/** Values of this moment for `/metrics`: of this process and of its journal. */
+export function workerMetrics(core: CoreContext): readonly Metric[] {
   const metric = (name: string, help: string, values: Metric['values']): Metric => ({
     name: `throughline_${name}`,
     help,
@@ -26,7 +22,6 @@ export function coreMetrics(
     metric('draining', '1 while this process only ends what is open.', core.isDraining ? 1 : 0),
     metric('resident_bytes', 'Memory of this process.', residentBytes()),
     ...journalMetrics(core),
-    ...recorderMetrics(recorder, nowMs),
   ];
 }
 
@@ -40,6 +35,7 @@ function journalMetrics(core: CoreContext): Metric[] {
   return [
     metric('healthy', '0 while the journal cannot be written.', journal.healthy ? 1 : 0),
     metric('pending_bytes', 'Bytes that wait to be written.', journal.pendingBytes),
+    metric('unsynced_bytes', 'Bytes written that a power cut may still take.', journal.unsyncedBytes),
     metric('written_bytes_total', 'Bytes written to the journal.', journal.writtenBytes),
     metric('frames_total', 'Frames written to the journal.', journal.framesWritten),
     metric('segments_total', 'Segment files begun.', journal.segments),

@@ -7,19 +7,30 @@ import type { RunningExchange } from './running-exchange.ts';
 /** How long the end of an answer waits for a journal that neither writes nor fails, microseconds. */
 const endHeldUsMax = 5_000_000;
 
+/** A check that comes so much later than it should was held up by more than work. */
+const lateMs = 1_000;
+
 /**
  * Watches all running exchanges with one timer: limits on silence, none on the total time. Costs an exchange
  * nothing but two timestamps. Returns a function that stops the watch.
  */
 export function watchDeadlines(core: CoreContext): () => void {
+  const everyMs = checkEveryMs(core.config);
+  let lastAtUs = nowUs();
+  let hasPassed = false;
   const timer = setInterval(() => {
     try {
       const atUs = nowUs();
+      const isLate = atUs - lastAtUs > (everyMs + lateMs) * 1_000;
+      lastAtUs = atUs;
+      // This process stood still. What arrived meanwhile is read right after this, and then it can be judged.
+      hasPassed = isLate && !hasPassed;
+      if (hasPassed) return;
       for (const exchange of core.running) checkDeadline(core, exchange, atUs);
     } catch (error) {
       core.log.error('the check of deadlines failed', { error: String(error) });
     }
-  }, checkEveryMs(core.config));
+  }, everyMs);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -8,6 +8,8 @@ import type { Connections } from './server.ts';
 const pollMs = 25;
 /** When nothing is open any more, a request that is already on its way still has this long to arrive. */
 const quietMs = 150;
+/** And a client that was let in has this long to ask for the first time: a slow one may still be at it. */
+const firstRequestMs = 2_000;
 /** A generation that was replaced and still has a connection after a day is cut off. */
 const replacedMsMax = 24 * 60 * 60 * 1000;
 
@@ -58,19 +60,22 @@ export class Drain {
     stopAccepting(servers);
     // Event streams are not waited for: their listeners come back, and go on where they were.
     for (const end of [...this.#core.eventStreamEnds]) end();
-    let quietSinceMs = performance.now();
+    const beganAtMs = performance.now();
+    let quietSinceMs = beganAtMs;
     while (performance.now() < this.#deadlineAtMs) {
-      if (this.#isBusy()) quietSinceMs = performance.now();
+      if (this.#isBusy(beganAtMs)) quietSinceMs = performance.now();
       else if (performance.now() - quietSinceMs >= quietMs) break;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
     cutAll(this.#core, servers);
   }
 
-  #isBusy(): boolean {
+  #isBusy(beganAtMs: number): boolean {
     const { running, metrics } = this.#core;
+    const { open, unused } = this.#draining.connections;
     if (running.size > 0 || metrics.piped > 0) return true;
-    return this.#reason === 'replaced' && this.#draining.connections.open > 0;
+    if (unused.size > 0 && performance.now() - beganAtMs < firstRequestMs) return true;
+    return this.#reason === 'replaced' && open > 0;
   }
 }
 

@@ -13,7 +13,7 @@ import { sendHead } from './send-head.ts';
  */
 export type Pipe = (request: IncomingMessage, response: ServerResponse, asksToken: boolean) => void;
 
-/** Event streams stay open as long as a dashboard does, so they have a bound of their own. */
+/** Event streams stay open as long as a dashboard does, so they have a bound of their own. All workers share it. */
 const eventStreamsMax = 64;
 
 /**
@@ -24,10 +24,15 @@ export function createPipe(
   core: CoreContext,
   address: { readonly host: string; readonly port: number },
 ): Pipe {
+  // The bounds are those of the host, and none of the workers knows how much of them the others use.
+  const share = (max: number): number => Math.ceil(max / core.worker.of);
+  const lanesMax = {
+    eventStreams: share(eventStreamsMax),
+    piped: share(core.config.limits.pipedRequestsMax),
+  };
   return (request, response, asksToken) => {
     const lane = asksForEvents(request) ? 'eventStreams' : 'piped';
-    const laneMax = lane === 'eventStreams' ? eventStreamsMax : core.config.limits.pipedRequestsMax;
-    if (core.metrics[lane] >= laneMax) {
+    if (core.metrics[lane] >= lanesMax[lane]) {
       refuseData(core, request, response);
       return;
     }

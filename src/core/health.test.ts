@@ -7,6 +7,7 @@ import type { CoreContext } from './core-context.ts';
 import { health } from './health.ts';
 import { ProviderHealth } from './provider-health.ts';
 import { RecorderStatusReader } from './recorder-status.ts';
+import type { WorkerStatus } from './worker-status.ts';
 
 const nowMs = 1_000_000_000;
 
@@ -16,6 +17,7 @@ function contextSince(startedAtMs: number, journal: object = { healthy: true }):
     config: { providers: [{ name: 'main', format: 'anthropic' }] },
     version: '1',
     generation: 3,
+    worker: { number: 1, of: 2 },
     startedAtMs,
     journal: { state: () => journal },
     providerHealth: new ProviderHealth(),
@@ -24,6 +26,10 @@ function contextSince(startedAtMs: number, journal: object = { healthy: true }):
     eventStreamEnds: new Set(),
     isDraining: false,
   } as unknown as CoreContext;
+}
+
+function seen(core: CoreContext, recorder: RecorderStatus | undefined, otherWorkers: WorkerStatus[] = []) {
+  return health(core, { recorder, otherWorkers, nowMs });
 }
 
 const status = (patch: Partial<RecorderStatus>): RecorderStatus =>
@@ -41,11 +47,11 @@ describe('health', () => {
   const longAgo = contextSince(nowMs - 60_000);
 
   it('is fine while the recorder records, and when core runs alone', () => {
-    expect(health(longAgo, status({}), nowMs)).toMatchObject({
+    expect(seen(longAgo, status({}))).toMatchObject({
       isHealthy: true,
       body: { database: 'connected' },
     });
-    expect(health(longAgo, undefined, nowMs)).toMatchObject({
+    expect(seen(longAgo, undefined)).toMatchObject({
       isHealthy: true,
       body: { database: 'unknown' },
     });
@@ -58,26 +64,71 @@ describe('health', () => {
       { state: 'stopped' },
       { atMs: nowMs - 11_000 },
     ] as const) {
-      expect(health(longAgo, status(patch), nowMs)).toMatchObject({
+      expect(seen(longAgo, status(patch))).toMatchObject({
         isHealthy: false,
         body: { status: 'degraded', database: 'unavailable', forwarding: 'ok' },
       });
     }
-    expect(
-      health(longAgo, status({ state: 'failed', trouble: 'the disk is full' }), nowMs).body.degraded,
-    ).toEqual(['recorder: the disk is full']);
+    expect(seen(longAgo, status({ state: 'failed', trouble: 'the disk is full' })).body.degraded).toEqual([
+      'recorder: the disk is full',
+    ]);
   });
 
   it('gives a recorder time to start', () => {
     const fresh = contextSince(nowMs - 2_000);
-    expect(health(fresh, status({ atMs: nowMs - 3_600_000 }), nowMs).isHealthy).toBe(true);
+    expect(seen(fresh, status({ atMs: nowMs - 3_600_000 })).isHealthy).toBe(true);
   });
 
   it('is impaired when the journal cannot be written', () => {
     const core = contextSince(nowMs, { healthy: false, trouble: 'ENOSPC' });
-    expect(health(core, status({}), nowMs).body).toMatchObject({
+    expect(seen(core, status({})).body).toMatchObject({
       status: 'degraded',
       degraded: ['journal: ENOSPC'],
+    });
+  });
+
+  describe('with several workers', () => {
+    const second = (patch: Partial<WorkerStatus>): WorkerStatus => ({
+      version: 1,
+      atMs: nowMs - 700,
+      worker: 2,
+      generation: 4,
+      openExchanges: 5,
+      openExchangesMax: 10,
+      providers: {},
+      metrics: '',
+      ...patch,
+    });
+
+    it('is that of all of them, whichever is asked', () => {
+      expect(seen(longAgo, status({}), [second({})]).body).toMatchObject({
+        status: 'ok',
+        worker: 1,
+        exchanges: { open: 5, max: 20 },
+        workers: [
+          { worker: 1, generation: 3, age_ms: 0, open_exchanges: 0 },
+          { worker: 2, generation: 4, age_ms: 700, open_exchanges: 5 },
+        ],
+      });
+    });
+
+    it('is impaired when one of them says nothing any more, or cannot write its journal', () => {
+      expect(seen(longAgo, status({}), [second({ atMs: nowMs - 12_000 })])).toMatchObject({
+        isHealthy: false,
+        body: { degraded: ['worker 2: has said nothing for 12 s'] },
+      });
+      expect(seen(longAgo, status({}), [second({ journalTrouble: 'EIO /home/me/x' })])).toMatchObject({
+        isHealthy: false,
+        body: { degraded: ['worker 2: journal: EIO x'] },
+      });
+    });
+
+    it('knows of a provider what one of them learned last', () => {
+      const core = contextSince(nowMs - 60_000);
+      core.providerHealth.failed('main', 'ECONNREFUSED');
+      const answered = second({ providers: { main: { atMs: Date.now() + 1 } } });
+      expect(seen(core, status({}), []).body).toMatchObject({ provider_health: [{ healthy: false }] });
+      expect(seen(core, status({}), [answered]).body).toMatchObject({ provider_health: [{ healthy: true }] });
     });
   });
 });

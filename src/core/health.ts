@@ -1,6 +1,8 @@
 import { type RecorderStatus, recorderStatusAgeMsMax, withoutDirectories } from '#exchange';
 import type { JournalWriterState } from '#journal/write';
 import type { CoreContext } from './core-context.ts';
+import { providerTrouble } from './provider-health.ts';
+import { type WorkerStatus, workerStatusAgeMsMax } from './worker-status.ts';
 
 export interface Health {
   /** False when recording is impaired. Forwarding may still be perfect: that is what `/readyz` tells. */
@@ -8,16 +10,25 @@ export interface Health {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** What `/health` shows. Names no absolute path and no credential. */
-export function health(core: CoreContext, recorder: RecorderStatus | undefined, nowMs: number): Health {
+/** What others said last. */
+export interface Around {
+  readonly recorder: RecorderStatus | undefined;
+  readonly otherWorkers: readonly WorkerStatus[];
+  readonly nowMs: number;
+}
+
+/** What `/health` shows: all workers together. Names no absolute path and no credential. */
+export function health(core: CoreContext, { recorder, otherWorkers, nowMs }: Around): Health {
   const journal = shownJournal(core);
   const recording = recorderTrouble(core, recorder, nowMs);
   const degraded: string[] = [];
   if (!journal.healthy) degraded.push(`journal: ${journal.trouble ?? 'cannot be written'}`);
+  for (const other of otherWorkers) degraded.push(...workerTroubles(other, nowMs));
   if (recording !== undefined) degraded.push(`recorder: ${recording}`);
   const isHealthy = degraded.length === 0;
+  const outcomes = [core.providerHealth.outcomes(), ...otherWorkers.map((other) => other.providers)];
   const providers = core.config.providers.map(({ name, format }) => {
-    const trouble = core.providerHealth.trouble(name);
+    const trouble = providerTrouble(name, outcomes);
     return {
       name,
       format,
@@ -36,12 +47,54 @@ export function health(core: CoreContext, recorder: RecorderStatus | undefined, 
     providers: Object.fromEntries(providers.map(({ name, ...rest }) => [name, rest])),
     provider_health: providers.map(({ name, healthy }) => ({ name, healthy })),
     forwarding: core.isDraining ? 'draining' : 'ok',
-    exchanges: { open: core.running.size, max: core.exchangesMax },
+    exchanges: {
+      open: sum(core.running.size, otherWorkers, 'openExchanges'),
+      max: sum(core.exchangesMax, otherWorkers, 'openExchangesMax'),
+    },
+    ...(core.worker.of === 1
+      ? {}
+      : { worker: core.worker.number, workers: shownWorkers(core, otherWorkers, nowMs) }),
     journal,
     recorder: recorder === undefined ? null : shownRecorder(recorder, nowMs),
     degraded,
   };
   return { isHealthy, body };
+}
+
+/** Why another worker does not do all it should. */
+function workerTroubles({ worker, atMs, journalTrouble }: WorkerStatus, nowMs: number): string[] {
+  const silentMs = nowMs - atMs;
+  if (silentMs > workerStatusAgeMsMax)
+    return [`worker ${worker}: has said nothing for ${Math.round(silentMs / 1000)} s`];
+  return journalTrouble === undefined
+    ? []
+    : [`worker ${worker}: journal: ${withoutDirectories(journalTrouble)}`];
+}
+
+function sum(
+  own: number,
+  otherWorkers: readonly WorkerStatus[],
+  of: 'openExchanges' | 'openExchangesMax',
+): number {
+  let total = own;
+  for (const other of otherWorkers) total += other[of];
+  return total;
+}
+
+function shownWorkers(core: CoreContext, otherWorkers: readonly WorkerStatus[], nowMs: number) {
+  const own = {
+    worker: core.worker.number,
+    generation: core.generation,
+    age_ms: 0,
+    open_exchanges: core.running.size,
+  };
+  const others = otherWorkers.map(({ worker, generation, atMs, openExchanges }) => ({
+    worker,
+    generation,
+    age_ms: Math.max(0, nowMs - atMs),
+    open_exchanges: openExchanges,
+  }));
+  return [own, ...others].sort((a, b) => a.worker - b.worker);
 }
 
 function shownJournal(core: CoreContext): JournalWriterState {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CoreContext } from './core-context.ts';
-import { coreMetrics } from './core-metrics.ts';
-import { health } from './health.ts';
+import { type Around, health } from './health.ts';
+import { metricsPage } from './metrics-page.ts';
+import { readOtherWorkers } from './other-workers.ts';
 
 /** True for what this process answers itself, although it may look like something else. */
 export function isOwnPage(method: string, path: string, isFront: boolean): boolean {
@@ -37,23 +38,28 @@ function sendReadiness(core: CoreContext, response: ServerResponse): void {
 }
 
 function sendMetrics(core: CoreContext, response: ServerResponse): void {
-  core.recorderStatus.read().then(
-    (recorder) => {
-      const text = core.metrics.text(coreMetrics(core, recorder, Date.now()));
-      send(core, response, 200, 'text/plain; version=0.0.4', text);
-    },
+  lookAround(core).then(
+    (around) => send(core, response, 200, 'text/plain; version=0.0.4', metricsPage(core, around)),
     () => send(core, response, 503, undefined, ''),
   );
 }
 
 function sendHealth(core: CoreContext, response: ServerResponse): void {
-  core.recorderStatus.read().then(
-    (recorder) => {
-      const { isHealthy, body } = health(core, recorder, Date.now());
+  lookAround(core).then(
+    (around) => {
+      const { isHealthy, body } = health(core, around);
       send(core, response, isHealthy ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
     },
     () => send(core, response, 503, undefined, ''),
   );
+}
+
+async function lookAround({ config, worker, recorderStatus, startedAtMs }: CoreContext): Promise<Around> {
+  const [recorder, otherWorkers] = await Promise.all([
+    recorderStatus.read(),
+    readOtherWorkers(config.dataDir, { worker, sinceMs: startedAtMs }),
+  ]);
+  return { recorder, otherWorkers, nowMs: Date.now() };
 }
 
 function send(

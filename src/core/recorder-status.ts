@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecorderStatus } from '#exchange';
+import { readStatusFile } from './status-file.ts';
 
 const cachedMs = 500;
-const statusBytesMax = 64 * 1024;
 
 /** What the recorder last said about itself, read from its status file at most twice a second. */
 export class RecorderStatusReader {
@@ -20,20 +19,8 @@ export class RecorderStatusReader {
     const now = performance.now();
     if (now - this.#readAtMs < cachedMs) return this.#reading;
     this.#readAtMs = now;
-    this.#reading = readStatus(this.#path);
+    // A recorder of another version may leave something out; whoever shows a value checks it.
+    this.#reading = readStatusFile(this.#path) as Promise<RecorderStatus | undefined>;
     return this.#reading;
-  }
-}
-
-async function readStatus(path: string): Promise<RecorderStatus | undefined> {
-  try {
-    const text = await readFile(path, 'utf8');
-    if (text.length > statusBytesMax) return undefined;
-    const status = JSON.parse(text) as RecorderStatus;
-    return typeof status === 'object' && status !== null && typeof status.atMs === 'number'
-      ? status
-      : undefined;
-  } catch {
-    return undefined;
   }
 }

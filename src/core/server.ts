@@ -14,6 +14,8 @@ const keepAliveMarginMs = 3_000;
 export interface Connections {
   open: number;
   readonly max: number;
+  /** Those that have not asked anything yet. */
+  readonly unused: Set<Socket>;
 }
 
 /** An HTTP/1.1 server with limits for hostile clients. It does not listen yet. */
@@ -37,8 +39,12 @@ export function createCoreServer(core: CoreContext, dispatch: Dispatch, connecti
   // Node would cut off surplus fields silently; they are counted before anything is forwarded.
   server.maxHeadersCount = 0;
   server.maxConnections = connections.max;
-  server.on('request', dispatch);
-  server.on('checkContinue', dispatch);
+  const serve: Dispatch = (request, response) => {
+    connections.unused.delete(request.socket);
+    dispatch(request, response);
+  };
+  server.on('request', serve);
+  server.on('checkContinue', serve);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     refuse(core, request, response, { code: 'expectation-failed' });
   });
@@ -53,8 +59,10 @@ export function createCoreServer(core: CoreContext, dispatch: Dispatch, connecti
   server.on('connection', (socket: Socket) => {
     socket.setMaxListeners(0);
     connections.open += 1;
+    connections.unused.add(socket);
     socket.once('close', () => {
       connections.open -= 1;
+      connections.unused.delete(socket);
     });
     if (connections.open > connections.max) socket.destroy();
   });

@@ -229,6 +229,19 @@ describe('a drain', () => {
     await idle.waitForEnd();
   });
 
+  it('waits a moment for clients that were let in and have not asked yet', async () => {
+    const provider = await fakeProvider();
+    const { core, url } = await startHere(configFor(provider.origin));
+    const fresh = await openRaw(url);
+    // Let in after it, so both are.
+    await (await openRaw(url)).ask(post);
+    const drained = core.drain();
+    const isOver = await Promise.race([drained.then(() => true), fresh.waitForEnd(200).catch(() => false)]);
+    expect(isOver).toBe(false);
+    fresh.close();
+    await drained;
+  });
+
   it('leaves idle connections open when another generation serves, and answers what they still ask', async () => {
     const provider = await fakeProvider();
     const { core, url } = await startHere(configFor(provider.origin));

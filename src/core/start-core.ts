@@ -9,6 +9,7 @@ import {
   type ListeningAddress,
   listenOn,
   processStartToken,
+  type WorkerPlace,
 } from '#generation';
 import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
@@ -24,9 +25,11 @@ import { ProviderHealth } from './provider-health.ts';
 import { RecorderStatusReader } from './recorder-status.ts';
 import { type Connections, createCoreServer } from './server.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
+import { tellOtherWorkers } from './worker-status.ts';
 
 export interface CoreOrder {
   readonly generation: number;
+  readonly worker?: WorkerPlace;
   readonly version: string;
   readonly listeners: readonly ListenerSlot[];
   readonly config: CoreConfig;
@@ -69,6 +72,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     config,
     version: order.version,
     generation: order.generation,
+    worker: order.worker ?? { number: 1, of: 1 },
     startedAtMs: Date.now(),
     journal: await openJournal(config.journal, { startToken: processStartToken(process.pid) }),
     guard: createGuard(config.access, ownPorts),
@@ -83,15 +87,17 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     eventStreamEnds: new Set(),
     isDraining: false,
   };
-  const connections: Connections = { open: 0, max: connectionsMax(descriptorsMax) };
+  const connections: Connections = { open: 0, max: connectionsMax(descriptorsMax), unused: new Set() };
   const { servers, addresses } = await listen(core, order.listeners, connections);
   for (const { port } of addresses) ownPorts.push(port);
   const stopWatching = watchDeadlines(core);
+  const stopTelling = tellOtherWorkers(core);
   const drain = new Drain(core, { servers, connections, drainMs: config.timeouts.drainMs });
   let left: Promise<void> | undefined;
   const leave = (): Promise<void> => {
     left ??= (async () => {
       stopWatching();
+      stopTelling();
       await core.journal.close();
       for (const upstream of core.upstreams.values()) upstream.close();
     })();

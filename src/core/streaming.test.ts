@@ -255,6 +255,26 @@ describe('STR-05: a provider that falls silent', () => {
   });
 });
 
+it('UPG-09: a core that was stopped for longer than every limit cuts nothing that went on meanwhile', async () => {
+  let goOn = (): void => {};
+  const later = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  provider.respondOnceWith({ body: ['before', { until: later }, ' and after'], framing: 'chunked' });
+  await withClient(async (client) => {
+    const index = provider.requests.length;
+    client.sendRequest(post);
+    await newestRequest(index);
+    await waitFor(() => client.received.includes('before'));
+    process.kill(hasty.pid, 'SIGSTOP');
+    goOn();
+    await delay(3_000);
+    process.kill(hasty.pid, 'SIGCONT');
+    const answer = await client.answer();
+    expect([answer.isComplete, answer.body.toString()]).toEqual([true, 'before and after']);
+  }, hasty);
+});
+
 describe('connections to the provider', () => {
   it('STR-06: bytes nobody asked for are never taken for the next answer', async () => {
     for (let round = 0; round < 5; round += 1) {

@@ -1,14 +1,20 @@
-import type { Agent, ClientRequest } from 'node:http';
+import type { Agent, AgentOptions, ClientRequest } from 'node:http';
 import type { Agent as TlsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import type { CoreProvider } from '#core-config';
 import { http, https } from './node-http.ts';
+import { createProviderAddresses, type ProviderAddresses } from './provider-addresses.ts';
 
 /** How long an idle connection is kept when the provider does not say: many servers close after five seconds. */
 const idleMsDefault = 4_000;
 /** Never longer than this, whatever the provider promises: load balancers in between promise nothing. */
 const idleMsMax = 60_000;
+/**
+ * How long one address of several may take to connect before the next is tried: a handshake around the world and one
+ * lost packet. Who waits for an address that swallows everything does so once: what worked goes first.
+ */
+const addressMsMax = 2_000;
 /** Before the promised end, so that a request does not meet a closing connection. */
 const idleMarginMs = 1_000;
 
@@ -43,8 +49,14 @@ export class ConnectProblem extends Error {
 export function createUpstream(provider: CoreProvider, options: UpstreamOptions): Upstream {
   const url = new URL(provider.origin);
   const isTls = url.protocol === 'https:';
-  const agent = isTls ? tlsAgent(provider, url) : new http.Agent(agentOptions);
-  prepareAgent(agent, options);
+  const addresses = createProviderAddresses();
+  const connecting = {
+    ...agentOptions,
+    lookup: addresses.lookup,
+    autoSelectFamilyAttemptTimeout: addressMs(options.connectMs),
+  };
+  const agent = isTls ? tlsAgent(provider, url, connecting) : new http.Agent(connecting);
+  prepareAgent(agent, addresses, options);
   const fixed = {
     agent,
     host: url.hostname.replace(/^\[|\]$/g, ''),
@@ -75,10 +87,15 @@ const agentOptions = {
   autoSelectFamily: true,
 } as const;
 
-function tlsAgent(provider: CoreProvider, url: URL): TlsAgent {
+/** Several of them have to fit into the time for the connection. */
+function addressMs(connectMs: number): number {
+  return connectMs === 0 ? addressMsMax : Math.min(addressMsMax, Math.max(10, Math.floor(connectMs / 4)));
+}
+
+function tlsAgent(provider: CoreProvider, url: URL, connecting: AgentOptions): TlsAgent {
   const ca = provider.ca === undefined ? {} : { ca: [...getCACertificates('default'), provider.ca] };
   const name = url.hostname.replace(/^\[|\]$/g, '');
-  return new https.Agent({ ...agentOptions, rejectUnauthorized: true, servername: serverName(name), ...ca });
+  return new https.Agent({ ...connecting, rejectUnauthorized: true, servername: serverName(name), ...ca });
 }
 
 /** An IP address is not allowed as a server name (RFC 6066, section 3). */
@@ -95,11 +112,14 @@ export function noteKeepAlive(socket: Socket, keepAliveMs: number | undefined): 
 }
 
 /** Gives the agent our rules for new connections and for idle ones. */
-function prepareAgent(agent: Agent, options: UpstreamOptions): void {
+function prepareAgent(agent: Agent, addresses: ProviderAddresses, options: UpstreamOptions): void {
   const connect = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
     const socket = connect(connectOptions, callback) as Socket | null | undefined;
-    if (socket) watchConnect(socket, agent instanceof https.Agent, options);
+    if (socket) {
+      socket.once('connect', () => addresses.worked(socket.remoteAddress));
+      watchConnect(socket, agent instanceof https.Agent, options);
+    }
     return socket;
   };
   agent.keepSocketAlive = (stream) => {

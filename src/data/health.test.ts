@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { contract } from '#api';
 import { openStore } from '#store';
-import { waitFor } from '#test-support';
-import { listenToEvents } from './testing/event-listener.ts';
+import { listenToEvents, waitFor } from '#test-support';
 import { exampleExchange } from './testing/example-exchange.ts';
 import { runServer } from './testing/running-server.ts';
 

@@ -2,8 +2,7 @@ import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { openStore } from '#store';
-import { waitFor } from '#test-support';
-import { listenToEvents } from './testing/event-listener.ts';
+import { listenToEvents, waitFor } from '#test-support';
 import { exampleExchange } from './testing/example-exchange.ts';
 import { runServer } from './testing/running-server.ts';
 

@@ -4,8 +4,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { DataConfig } from '#config';
 import type { FromService, StartOrder } from '#generation';
 import { openStore } from '#store';
-import { endProcess, makeTempDir, type OwnProcess, startNode, type TempDir, waitFor } from '#test-support';
-import { listenToEvents } from './testing/event-listener.ts';
+import {
+  endProcess,
+  listenToEvents,
+  makeTempDir,
+  type OwnProcess,
+  startNode,
+  type TempDir,
+  waitFor,
+} from '#test-support';
 import { exampleExchange } from './testing/example-exchange.ts';
 
 const started: { process: OwnProcess; dir: TempDir }[] = [];

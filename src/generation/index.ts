@@ -17,6 +17,7 @@ export type {
   ListeningAddress,
   StartOrder,
   ToService,
+  WorkerPlace,
 } from './messages.ts';
 export { prepareProcess } from './prepare-process.ts';
 export { isOfThisPidNamespace, isProcessAlive, processStartToken } from './process-identity.ts';

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { isIP, type ListenOptions, type Server } from 'node:net';
+import { isIP, type Server } from 'node:net';
 import type { ListenerSlot, ListeningAddress } from './messages.ts';
 import { sameHost } from './same-host.ts';
 
@@ -19,7 +19,7 @@ export async function listenOn(server: Server, slot: ListenerSlot): Promise<List
   }
   const where = `${slot.purpose} ${slot.host}:${slot.port}`;
   try {
-    server.listen(listenOptions(slot));
+    listen(server, slot);
     await once(server, 'listening');
   } catch (error) {
     throw new Error(`cannot listen on ${where}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`, {
@@ -36,9 +36,10 @@ export async function listenOn(server: Server, slot: ListenerSlot): Promise<List
   return { purpose: slot.purpose, host: actual.address, port: actual.port };
 }
 
-function listenOptions(slot: ListenerSlot): ListenOptions & { fd?: number } {
-  if (slot.fd !== undefined) return { fd: slot.fd, backlog };
-  return { host: slot.host, port: slot.port, backlog, ipv6Only: slot.host.includes(':') };
+function listen(server: Server, { fd, host, port }: ListenerSlot): void {
+  // Beside a descriptor Node does not look at an option `backlog`, only at this argument.
+  if (fd !== undefined) server.listen({ fd }, backlog);
+  else server.listen({ host, port, backlog, ipv6Only: host.includes(':') });
 }
 
 function isExpected(actual: { address: string; port: number }, slot: ListenerSlot): boolean {

@@ -24,6 +24,14 @@ export interface StartOrder {
   readonly config: unknown;
   /** Another generation still works and leaves when this one is ready: what only one may hold is waited for. */
   readonly isReplacement?: boolean;
+  /** Absent = it does the work alone. */
+  readonly worker?: WorkerPlace;
+}
+
+/** Which one a process is of those that share the work of a service: `number` is 1 to `of`. */
+export interface WorkerPlace {
+  readonly number: number;
+  readonly of: number;
 }
 
 /**
@@ -37,7 +45,9 @@ export type ToService =
   /** Stop accepting, finish what is open, leave. Without a reason it is `stop`; that may follow `replaced`. */
   | { readonly type: 'drain'; readonly reason?: DrainReason }
   /** Leave now; what is open is cut. */
-  | { readonly type: 'stop' };
+  | { readonly type: 'stop' }
+  /** Say that you are there: `pong`. */
+  | { readonly type: 'ping' };
 
 export type FromService =
   | {
@@ -50,4 +60,6 @@ export type FromService =
   | { readonly type: 'failed'; readonly sentence: string }
   | { readonly type: 'draining'; readonly openExchanges: number }
   /** Something is wrong with this process: it goes on for now, and asks to be replaced. */
-  | { readonly type: 'tainted'; readonly cause: string };
+  | { readonly type: 'tainted'; readonly cause: string }
+  /** A process that was started with a debugger (`--inspect`) may stand still on purpose. */
+  | { readonly type: 'pong'; readonly isDebugged?: true };

@@ -47,6 +47,11 @@ export function isOfThisPidNamespace(startToken: string | undefined): boolean {
   return namespace === undefined || namespace === pidNamespace() || boot !== bootId();
 }
 
+/** True where processes of this machine may share a directory and not see each other. */
+export function hasPidNamespaces(): boolean {
+  return pidNamespace() !== '';
+}
+
 /** Tokens of earlier versions do not name the namespace. */
 function isSameProcess(seen: string, meant: string): boolean {
   return seen === meant || seen.startsWith(`${meant}:`);

@@ -1,7 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isProcessAlive, processStartToken } from './process-identity.ts';
+import { giveLifeSign, hasLifeSign, type LifeSign } from './life-sign.ts';
+import {
+  hasPidNamespaces,
+  isOfThisPidNamespace,
+  isProcessAlive,
+  processStartToken,
+} from './process-identity.ts';
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -18,7 +24,12 @@ export interface ProcessLock {
 
 export type ProcessLockResult =
   | { readonly kind: 'held'; readonly lock: ProcessLock }
-  | { readonly kind: 'taken'; readonly heldBy: number };
+  | {
+      readonly kind: 'taken';
+      readonly heldBy: number;
+      /** `heldBy` is a pid of another pid namespace (another container, as a rule) and names nobody here. */
+      readonly isElsewhere: boolean;
+    };
 
 interface LockFile extends Partial<LockHolder> {
   /** Unique per acquisition, so that "the stale lock I saw" can be named exactly. */
@@ -36,6 +47,9 @@ const takeoverWaitMsMax = 5_000;
  * Node has no flock. A fresh lock is a finished file linked to its name, which fails when the name exists. A stale
  * one may only be replaced by the process that holds the lock *for replacing that very file* (`<path>.<nonce>`,
  * taken by this same function): without it a slow taker would replace the fresh lock of a faster one.
+ *
+ * Two containers may share a directory, and neither sees the processes of the other. The holder therefore gives a sign
+ * of life beside the lock (`<path>.alive-<nonce>`) from before it is taken until after it is given up.
  */
 export async function acquireProcessLock(path: string): Promise<ProcessLockResult> {
   const deadline = Date.now() + takeoverWaitMsMax;
@@ -49,9 +63,9 @@ export async function acquireProcessLock(path: string): Promise<ProcessLockResul
 }
 
 /** The living process that holds the lock at `path`; undefined when it is free or stale. */
-export function readProcessLock(path: string): LockHolder | undefined {
+export async function readProcessLock(path: string): Promise<LockHolder | undefined> {
   const file = readLockFile(path);
-  if (file === undefined || !isHeld(file)) return undefined;
+  if (file?.pid === undefined || !(await isHeld(path, file))) return undefined;
   return {
     pid: file.pid,
     atMs: file.atMs ?? 0,
@@ -60,16 +74,19 @@ export function readProcessLock(path: string): LockHolder | undefined {
 }
 
 async function tryAcquire(path: string, depth: number): Promise<ProcessLockResult | 'try-again'> {
+  const found = readLockFile(path);
+  if (found?.pid !== undefined && (await isHeld(path, found)))
+    return { kind: 'taken', heldBy: found.pid, isElsewhere: !isOfThisPidNamespace(found.startToken) };
   const mine = writeTemporary(path);
+  let sign: LifeSign | undefined;
+  let isMine = false;
   try {
-    if (linkIfFree(mine.path, path)) return { kind: 'held', lock: lockAt(path, mine.nonce) };
-    const found = readLockFile(path);
-    if (found === undefined) return 'try-again';
-    if (isHeld(found)) return { kind: 'taken', heldBy: found.pid };
-    return (await replaceStale(path, found.nonce, mine, depth))
-      ? { kind: 'held', lock: lockAt(path, mine.nonce) }
-      : 'try-again';
+    if (hasPidNamespaces()) sign = await giveLifeSign(signPath(path, mine.nonce));
+    isMine =
+      found === undefined ? linkIfFree(mine.path, path) : await replaceStale(path, found.nonce, mine, depth);
+    return isMine ? { kind: 'held', lock: lockAt(path, mine.nonce, sign) } : 'try-again';
   } finally {
+    if (!isMine) sign?.end();
     rmSync(mine.path, { force: true });
   }
 }
@@ -88,18 +105,24 @@ async function replaceStale(
     // A faster taker may have replaced it before we got the right; then the right is worth nothing.
     if (readLockFile(path)?.nonce !== staleNonce) return false;
     renameSync(mine.path, path);
+    rmSync(signPath(path, staleNonce), { force: true });
     return true;
   } finally {
     right.lock.release();
   }
 }
 
-function lockAt(path: string, nonce: string): ProcessLock {
+function lockAt(path: string, nonce: string, sign: LifeSign | undefined): ProcessLock {
   return {
     release() {
       if (readLockFile(path)?.nonce === nonce) rmSync(path, { force: true });
+      sign?.end();
     },
   };
+}
+
+function signPath(path: string, nonce: string): string {
+  return `${path}.alive-${nonce}`;
 }
 
 function writeTemporary(path: string): { path: string; nonce: string } {
@@ -152,6 +175,8 @@ function parseLockFile(text: string): LockFile {
   return { nonce: createHash('sha256').update(text).digest('hex').slice(0, 16) };
 }
 
-function isHeld(file: LockFile): file is LockFile & { pid: number } {
-  return file.pid !== undefined && isProcessAlive(file.pid, file.startToken);
+async function isHeld(path: string, { pid, startToken, nonce }: LockFile): Promise<boolean> {
+  if (pid === undefined) return false;
+  if (isOfThisPidNamespace(startToken)) return isProcessAlive(pid, startToken);
+  return hasLifeSign(signPath(path, nonce));
 }

@@ -13,9 +13,9 @@ const order = {
   config: { colour: 'blue' },
 };
 
-function supervised(...args: string[]) {
+function supervised(args: string[] = [], env: Record<string, string> = {}) {
   const reports: FromService[] = [];
-  const service = startNode(program, args, { env: {}, input: 'ipc' });
+  const service = startNode(program, args, { env, input: 'ipc' });
   service.child.on('message', (message) => reports.push(message as FromService));
   service.child.send({ type: 'start', order });
   return { service, reports };
@@ -50,8 +50,21 @@ describe('a supervised service', () => {
     expect(service.stderr().match(/drain.*/g)).toEqual(['drain, replaced', 'drain']);
   });
 
+  it.each([
+    ['says that it is there', {}, { type: 'pong' }],
+    ['adds that it is debugged', { NODE_OPTIONS: '--inspect=0' }, { type: 'pong', isDebugged: true }],
+  ])('%s when it is asked', async (_what, env: Record<string, string>, pong) => {
+    const { service, reports } = supervised([], env);
+    await waitFor(() => reports.length > 0);
+    service.child.send({ type: 'ping' });
+    await waitFor(() => reports.length > 1);
+    expect(reports[1]).toEqual(pong);
+    service.child.send({ type: 'stop' });
+    await service.exited;
+  });
+
   it('ends by itself when it drained and nothing is left to do', async () => {
-    const { service, reports } = supervised('leaves');
+    const { service, reports } = supervised(['leaves']);
     await waitFor(() => reports.length > 0);
     service.child.send({ type: 'drain' });
     expect(await service.exited).toEqual({ code: 0, signal: null });
@@ -69,7 +82,7 @@ describe('a supervised service', () => {
   });
 
   it('drains when its supervisor is gone', async () => {
-    const { service, reports } = supervised('leaves');
+    const { service, reports } = supervised(['leaves']);
     await waitFor(() => reports.length > 0);
     service.child.disconnect();
     await service.exited;
@@ -124,6 +137,8 @@ it.each([
   [{ ...order, version: undefined }, 'version must be'],
   [{ ...order, listeners: [{ purpose: 'front', host: '::1', port: 70_000 }] }, 'listeners must be'],
   [{ ...order, listeners: [{ purpose: 'front', host: '::1', port: 3000, fd: 1 }] }, 'listeners must be'],
+  [{ ...order, worker: null }, 'worker must be'],
+  [{ ...order, worker: { number: 3, of: 2 } }, 'worker must be'],
 ])('the order %j is refused because %s', (value, reason) => {
   expect(() => parseStartOrder(value)).toThrow(reason);
 });

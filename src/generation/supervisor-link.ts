@@ -1,4 +1,4 @@
-import type { DrainReason, ListenerSlot, StartOrder } from './messages.ts';
+import type { DrainReason, FromService, ListenerSlot, StartOrder, WorkerPlace } from './messages.ts';
 
 /** A start order carries certificates and lists of names, nothing that grows with use. */
 const startOrderBytesMax = 8 * 1024 * 1024;
@@ -72,7 +72,14 @@ export function parseStartOrder(value: unknown): StartOrder {
   if (!Array.isArray(order.listeners) || !order.listeners.every(isListenerSlot)) {
     throw new TypeError('start order: listeners must be a list of {purpose, host, port, fd?}');
   }
+  if (order.worker !== undefined && !isWorkerPlace(order.worker))
+    throw new TypeError('start order: worker must be {number, of}, from 1');
   return order;
+}
+
+function isWorkerPlace(place: WorkerPlace | null): boolean {
+  const { number, of } = place ?? { number: 0, of: 0 };
+  return Number.isSafeInteger(number) && Number.isSafeInteger(of) && number >= 1 && number <= of;
 }
 
 function isListenerSlot(slot: ListenerSlot): boolean {
@@ -110,6 +117,7 @@ function hearSupervisor(message: unknown): void {
   const { type, order, reason } = (message ?? {}) as { type?: unknown; order?: unknown; reason?: unknown };
   if (type === 'drain') wishDrain(reason === 'replaced' ? 'replaced' : 'stop');
   if (type === 'stop') wishStop();
+  if (type === 'ping') answerPing();
   if (type !== 'start') return;
   try {
     received = parseStartOrder(order);
@@ -117,6 +125,15 @@ function hearSupervisor(message: unknown): void {
   } catch (error) {
     rejectOrder?.(error as Error);
   }
+}
+
+function answerPing(): void {
+  // Asking the inspector itself would load 3 MiB into every core.
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
+  const isDebugged = options.some((option) => option.includes('--inspect'));
+  const pong: FromService = { type: 'pong', ...(isDebugged ? { isDebugged } : {}) };
+  // A supervisor that has just ended wants no answer.
+  if (process.connected) process.send?.(pong, undefined, undefined, () => {});
 }
 
 function hearSignal(): void {

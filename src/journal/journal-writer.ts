@@ -49,6 +49,8 @@ export interface JournalWriterState {
   readonly trouble?: string;
   readonly pendingBytes: number;
   readonly writtenBytes: number;
+  /** Of them those that a power cut may still take. */
+  readonly unsyncedBytes: number;
   readonly segments: number;
   readonly framesWritten: number;
   /** Bodies that have at least one gap, and the bytes of all gaps, by reason. */

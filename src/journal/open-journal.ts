@@ -144,6 +144,7 @@ class Journal implements JournalWriter, FrameSink {
       ...(trouble === undefined ? {} : { trouble }),
       pendingBytes: this.#pendingBytes,
       writtenBytes: this.#writtenBytes,
+      unsyncedBytes: this.#segments.unsyncedBytes,
       segments: this.#segments.count,
       framesWritten: this.#framesWritten,
       bodiesDropped: this.#bodiesDropped + this.#quota.bodiesThinned,

@@ -24,6 +24,8 @@ export class SegmentFile {
   #beginningBytes = 0;
   #syncedOffset = 0;
   #sync: Promise<void> | undefined;
+  /** What has to be on the disk before anything of this file counts as synced. */
+  #earlier: Promise<unknown> = Promise.resolve();
   #isSyncBroken = false;
   #waiting: { readonly offset: number; readonly settle: () => void }[] = [];
 
@@ -58,7 +60,20 @@ export class SegmentFile {
   }
 
   get isDirty(): boolean {
-    return this.#syncedOffset < this.offset && !this.#isSyncBroken;
+    return this.unsyncedBytes > 0 && !this.#isSyncBroken;
+  }
+
+  /** Bytes that a power cut may take. */
+  get unsyncedBytes(): number {
+    return this.offset - this.#syncedOffset;
+  }
+
+  /**
+   * Exchanges spread over segments: the end of one is worth nothing without what stands in earlier files, and a file
+   * nothing without its name. Once, before the first append.
+   */
+  syncAfter(earlier: Promise<unknown>): void {
+    this.#earlier = earlier;
   }
 
   async append(frames: readonly PendingFrame[]): Promise<AppendResult> {
@@ -127,7 +142,7 @@ export class SegmentFile {
   async #syncOnce(): Promise<void> {
     const target = this.offset;
     try {
-      await this.#fs.fdatasync(this.#fd);
+      await Promise.all([this.#fs.fdatasync(this.#fd), this.#earlier]);
       this.#syncedOffset = target;
       const done = this.#waiting.filter((waiter) => waiter.offset <= target);
       this.#waiting = this.#waiting.filter((waiter) => waiter.offset > target);

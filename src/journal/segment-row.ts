@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { JournalConfig } from '#core-config';
 import type { SegmentOpened } from '#exchange';
 import type { JournalFs } from './journal-fs.ts';
@@ -22,6 +23,9 @@ export interface SegmentRowOptions {
 export class SegmentRow {
   readonly #options: SegmentRowOptions;
   #current: SegmentFile | undefined;
+  /** The current one, and those that nothing is appended to any more but whose last sync is not over. */
+  readonly #unsealed = new Set<SegmentFile>();
+  readonly #sealing = new Set<Promise<void>>();
   #lastNumber = 0;
   #count = 0;
   #syncTimer: NodeJS.Timeout | undefined;
@@ -39,6 +43,13 @@ export class SegmentRow {
 
   get current(): SegmentFile | undefined {
     return this.#current;
+  }
+
+  /** Bytes of all segments that a power cut may take. */
+  get unsyncedBytes(): number {
+    let bytes = 0;
+    for (const segment of this.#unsealed) bytes += segment.unsyncedBytes;
+    return bytes;
   }
 
   /** When the sync began that is under way. */
@@ -59,8 +70,13 @@ export class SegmentRow {
     if (next === segment) return next;
     // From here on readers may see the new file, and take the end of the old one for its end.
     if (segment !== undefined) this.leave(segment);
+    const names = this.#syncNames().catch(this.#options.countError);
+    next.syncAfter(Promise.all([names, ...this.#sealing]));
     await this.#begin(next);
     this.#current = next;
+    this.#unsealed.add(next);
+    // Nothing else may follow for a long time.
+    this.#syncSoon();
     return next;
   }
 
@@ -87,8 +103,6 @@ export class SegmentRow {
     }
     segment.markBeginning();
     this.#count += 1;
-    if (this.#options.config.durability === 'power')
-      await this.#syncDirectory().catch(this.#options.countError);
   }
 
   #isFullOrOld(segment: SegmentFile): boolean {
@@ -116,21 +130,24 @@ export class SegmentRow {
     });
   }
 
-  /** A new file is only safe from a power cut when its name is. */
-  async #syncDirectory(): Promise<void> {
-    const { fs, directory } = this.#options;
-    const fd = await fs.openDirectory(directory);
-    try {
-      await fs.fdatasync(fd);
-    } finally {
-      await fs.close(fd);
+  /** A new file is only safe from a power cut when its name is, and the names of the directories it lies in. */
+  async #syncNames(): Promise<void> {
+    const { fs, directory, config } = this.#options;
+    for (const place of [directory, config.directory, dirname(config.directory)]) {
+      const fd = await fs.openDirectory(place);
+      try {
+        await fs.fdatasync(fd);
+      } finally {
+        await fs.close(fd);
+      }
     }
   }
 
   /** Nothing is appended to it any more. Sealed in the background: the next one need not wait for its sync. */
   leave(segment: SegmentFile): void {
     this.detach(segment);
-    void segment.seal().then((error) => this.#noteError(error));
+    const sealed = this.#seal(segment).finally(() => this.#sealing.delete(sealed));
+    this.#sealing.add(sealed);
   }
 
   /** Takes the segment out without sealing it. */
@@ -172,7 +189,13 @@ export class SegmentRow {
   async close(): Promise<void> {
     const segment = this.#current;
     this.#current = undefined;
-    this.#noteError(await segment?.seal());
+    if (segment !== undefined) await this.#seal(segment);
+  }
+
+  async #seal(segment: SegmentFile): Promise<void> {
+    const error = await segment.seal();
+    this.#unsealed.delete(segment);
+    if (error !== undefined) this.#options.countError();
   }
 
   #noteError(error: unknown): void {

@@ -143,7 +143,7 @@ async function takeLock(
     if (isNoLongerWanted()) return undefined;
     if (performance.now() > deadlineMs) {
       throw new Error(
-        `another recorder (process ${result.heldBy}) records the journals in ${journalDirectory}: stop it first, or start with another data directory`,
+        `another recorder (process ${result.heldBy}${result.isElsewhere ? ' of another container' : ''}) records the journals in ${journalDirectory}: stop it first, or start with another data directory`,
       );
     }
     await delay(100);

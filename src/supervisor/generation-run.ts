@@ -1,19 +1,25 @@
 import type { DrainReason, FromService, ListeningAddress } from '#generation';
 import { processStartToken, sameHost } from '#generation';
 import type { BoundListener } from './bind-listeners.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { Log } from './log.ts';
 import type { GenerationStatus } from './run-state.ts';
 import { type RunningProgram, startProgram } from './start-program.ts';
 import type { Release, ServiceName } from './supervisor-options.ts';
+import type { ProcessName } from './worker.ts';
 
 export interface GenerationOptions {
   readonly service: ServiceName;
-  readonly generation: number;
+  readonly process: ProcessName;
+  /** How many workers its generation has. */
+  readonly workers: number;
   readonly release: Release;
   readonly listeners: readonly BoundListener[];
   /** Another generation still works and leaves when this one is ready. */
   readonly isReplacement: boolean;
   readonly readyWithinMs: number;
+  /** How often it is asked for a sign of life once it is ready; absent = never. */
+  readonly heartbeatMs: number | undefined;
   readonly log: Log;
 }
 
@@ -24,6 +30,8 @@ export interface GenerationEvents {
   /** It serves, and asks to be replaced. */
   tainted(cause: string): void;
   exited(cause: string): void;
+  /** It does not answer any more, or does so again. */
+  heartbeatChanged(heartbeat: Heartbeat): void;
   /** Something that `status` says is different now. */
   changed(): void;
 }
@@ -36,6 +44,8 @@ export class GenerationRun {
   readonly #startToken: string | undefined;
   readonly #startedAtMs = Date.now();
   readonly #overdueTimer: NodeJS.Timeout;
+  readonly #heartbeat: Heartbeat;
+  #heartbeatTimer: NodeJS.Timeout | undefined;
   #readyAtMs: number | undefined;
   #openExchanges: number | undefined;
   #onDraining: (() => void)[] = [];
@@ -43,8 +53,10 @@ export class GenerationRun {
   constructor(options: GenerationOptions, events: GenerationEvents) {
     this.#options = options;
     this.#events = events;
-    const { service, generation, release, listeners, isReplacement, readyWithinMs, log } = options;
+    const { service, release, listeners, isReplacement, readyWithinMs, log, workers } = options;
+    const { generation, worker } = options.process;
     const { config, version, program, node, nodeOptions = [] } = release;
+    this.#heartbeat = new Heartbeat(options.heartbeatMs);
     this.#overdueTimer = setTimeout(
       () => events.refused(`was not ready after ${readyWithinMs / 1000} s`),
       readyWithinMs,
@@ -54,7 +66,14 @@ export class GenerationRun {
       {
         node,
         nodeOptions,
-        order: { service, generation, version, config, ...(isReplacement ? { isReplacement } : {}) },
+        order: {
+          service,
+          generation,
+          version,
+          config,
+          ...(isReplacement ? { isReplacement } : {}),
+          ...(workers > 1 ? { worker: { number: worker, of: workers } } : {}),
+        },
         listeners,
       },
       {
@@ -62,13 +81,14 @@ export class GenerationRun {
         line: (text) => log.relay(service, text),
         exited: (cause) => {
           clearTimeout(this.#overdueTimer);
+          clearInterval(this.#heartbeatTimer);
           this.#tellDraining();
           events.exited(cause);
         },
       },
     );
     this.#startToken = this.#program.pid === undefined ? undefined : processStartToken(this.#program.pid);
-    log.write('debug', `${service} started`, { generation, servicePid: this.#program.pid });
+    log.write('debug', `${service} started`, { generation, worker, servicePid: this.#program.pid });
   }
 
   get release(): Release {
@@ -107,10 +127,10 @@ export class GenerationRun {
   }
 
   status(): GenerationStatus {
-    const { generation, release } = this.#options;
+    const { process, release } = this.#options;
     const { pid } = this.#program;
     return {
-      generation,
+      ...process,
       version: release.version,
       startedAtMs: this.#startedAtMs,
       ...(pid === undefined ? {} : { pid }),
@@ -135,6 +155,9 @@ export class GenerationRun {
         this.#tellDraining();
         this.#events.changed();
         break;
+      case 'pong':
+        this.#watch(() => this.#heartbeat.answered(message));
+        break;
     }
   }
 
@@ -146,7 +169,25 @@ export class GenerationRun {
       return;
     }
     this.#readyAtMs = Date.now();
+    this.#beginHeartbeat();
     this.#events.ready();
+  }
+
+  #beginHeartbeat(): void {
+    const { heartbeatMs } = this.#options;
+    if (heartbeatMs === undefined || this.#heartbeatTimer !== undefined) return;
+    const beat = (): void => {
+      if (this.#heartbeat.beat(performance.now())) this.#program.send({ type: 'ping' });
+    };
+    beat();
+    this.#heartbeatTimer = setInterval(() => this.#watch(beat), heartbeatMs);
+  }
+
+  #watch(happens: () => void): void {
+    const { isHanging, isLost } = this.#heartbeat;
+    happens();
+    if (isHanging !== this.#heartbeat.isHanging || isLost !== this.#heartbeat.isLost)
+      this.#events.heartbeatChanged(this.#heartbeat);
   }
 
   #tellDraining(): void {

@@ -1,117 +1,66 @@
-/**
- * The life of one service as values: what happened goes in, the next state and what to do come out. A service has a
- * current generation, at most one candidate that shall replace it, and any number of retiring ones that finish what
- * they had begun.
- *
- * What is promised about a replacement:
- * 1. A candidate that refuses, dies or takes too long changes nothing: the current generation is not even told.
- * 2. Once it has succeeded, nothing new reaches the old generation, and what that one has open may end in peace.
- * 3. There is one replacement at a time; asking for a second one meanwhile is an error, not a race.
- * 4. A program that keeps dying soon after it has taken over is replaced by the one before it.
- *
- * Every event that belongs to a process names its generation, so that late news of an old process cannot disturb a
- * new one.
- */
-export interface ServiceState {
-  readonly phase: Phase;
-  /** The highest number that was given to a generation. */
-  readonly newest: number;
-  /** What the current generation runs, and what it is started again with. */
-  readonly release: number;
-  /** What to go back to while `release` has not proved itself. */
-  readonly fallback: number | undefined;
-  readonly candidate: Candidate | undefined;
-  readonly retiring: readonly number[];
-}
-
-/** How the current generation is. */
-export type Phase =
-  | { readonly kind: 'stopped'; readonly generation: number }
-  | { readonly kind: 'starting'; readonly generation: number; readonly failures: number }
-  | {
-      readonly kind: 'ready';
-      readonly generation: number;
-      readonly failures: number;
-      readonly readyAtMs: number;
-    }
-  /** It died and is started again when the wait is over. `generation` is the one that died. */
-  | { readonly kind: 'waiting'; readonly generation: number; readonly failures: number }
-  | { readonly kind: 'draining'; readonly generation: number }
-  | { readonly kind: 'stopping'; readonly generation: number };
-
-export interface Candidate {
-  readonly generation: number;
-  readonly release: number;
-}
-
-export type ServiceEvent =
-  | { readonly kind: 'start' }
-  /** Shall go on in a new generation; `release` may be the one that runs. */
-  | { readonly kind: 'replace'; readonly release: number }
-  | { readonly kind: 'ready'; readonly generation: number; readonly atMs: number }
-  /** It said that it cannot serve, listens elsewhere, or took too long. */
-  | { readonly kind: 'refused'; readonly generation: number; readonly reason: string }
-  | {
-      readonly kind: 'exited';
-      readonly generation: number;
-      readonly atMs: number;
-      readonly reason: string;
-    }
-  | { readonly kind: 'wait-over' }
-  /** Another supervisor has taken over: everything retires, and nothing is started again. */
-  | { readonly kind: 'retire' }
-  | { readonly kind: 'drain' }
-  | { readonly kind: 'stop' };
-
-export type ServiceCommand =
-  | { readonly kind: 'spawn'; readonly generation: number; readonly release: number }
-  | { readonly kind: 'kill'; readonly generation: number }
-  /** `retire`: another one serves now, take your time. */
-  | { readonly kind: 'tell'; readonly generation: number; readonly wish: 'retire' | 'drain' | 'stop' }
-  | { readonly kind: 'wait'; readonly ms: number }
-  /** How a replacement went. `from` is the generation that was replaced, or would have been. */
-  | { readonly kind: 'replaced'; readonly from: number; readonly to: number }
-  | { readonly kind: 'not-replaced'; readonly reason: string }
-  /** The program dies too often and gives way to the one before it. */
-  | { readonly kind: 'rolled-back'; readonly from: number; readonly to: number };
-
-export interface RestartPolicy {
-  /** This many deaths in a row are answered with a start at once. */
-  readonly immediate: number;
-  /** Then waits begin here and double up to the maximum. There is no giving up. */
-  readonly firstMs: number;
-  readonly maxMs: number;
-  /** A generation that served this long begins a new row, and has proved its release. */
-  readonly steadyMs: number;
-}
+import {
+  after,
+  type Candidate,
+  generationOf,
+  processesOf,
+  type ServiceCommand,
+  type ServiceEvent,
+  type ServiceState,
+  type Step,
+  startingBeside,
+  substitutesOf,
+  tell,
+  unchanged,
+  withoutWorker,
+  withWorker,
+  workerOf,
+} from './service-state.ts';
+import { beginSubstitution, giveUpSubstitute, takePlace, workerWithSubstitute } from './substitution.ts';
+import {
+  isRunning,
+  isSameProcess,
+  isSteady,
+  type ProcessName,
+  processOf,
+  type RestartPolicy,
+  readyWorker,
+  restartDelayMs,
+  startingWorker,
+  substituteOf,
+  type Worker,
+} from './worker.ts';
 
 /** So many deaths in a row are enough to go back to the release before. */
 const deathsMax = 3;
 
-export interface Step {
-  readonly state: ServiceState;
-  readonly commands: readonly ServiceCommand[];
-}
-
-/** A service that was never started; its first release is 0. */
-export const initialState: ServiceState = {
-  phase: { kind: 'stopped', generation: 0 },
-  newest: 0,
-  release: 0,
-  fallback: undefined,
-  candidate: undefined,
-  retiring: [],
-};
-
-/** @returns the state after the event, and what to do, in order */
+/**
+ * The life of one service as values: what happened goes in, the next state and what to do come out. A service has
+ * workers that share its work, at most one candidate generation that shall replace all of them, and any number of
+ * retiring processes that finish what they had begun.
+ *
+ * What is promised about a replacement:
+ * 1. A candidate of which one process refuses, dies or takes too long changes nothing: the workers are not even told.
+ * 2. Once it has succeeded, nothing new reaches the old workers, and what those have open may end in peace.
+ * 3. There is one replacement at a time; asking for a second one meanwhile is an error, not a race.
+ * 4. A program that keeps dying soon after it has taken over is replaced by the one before it.
+ *
+ * A worker that dies is started again while the others go on. One that lives and yet cannot be relied on gets a
+ * substitute beside it, which takes its place when it is ready; until then promise 1 holds for it as well.
+ *
+ * Every event that belongs to a process names it, so that late news of an old process cannot disturb a new one.
+ *
+ * @returns the state after the event, and what to do, in order
+ */
 export function next(state: ServiceState, event: ServiceEvent, policy: RestartPolicy): Step {
   switch (event.kind) {
     case 'start':
-      return state.phase.kind === 'stopped' ? spawnCurrent(state, 0) : unchanged(state);
+      return state.stage === 'stopped' ? startAll(state, event.workers) : unchanged(state);
     case 'wait-over':
-      return state.phase.kind === 'waiting' ? spawnCurrent(state, state.phase.failures) : unchanged(state);
+      return startAgain(state, event.process);
     case 'replace':
-      return beginReplacement(state, event.release);
+      return beginReplacement(state, event);
+    case 'substitute':
+      return beginSubstitution(state, event.process);
     case 'ready':
       return afterReady(state, event, policy);
     case 'refused':
@@ -127,181 +76,229 @@ export function next(state: ServiceState, event: ServiceEvent, policy: RestartPo
   }
 }
 
-/** Milliseconds to wait after this many deaths in a row (1 or more). */
-export function restartDelayMs(failures: number, policy: RestartPolicy): number {
-  const doublings = failures - policy.immediate - 1;
-  if (doublings < 0) return 0;
-  return Math.min(policy.maxMs, policy.firstMs * 2 ** Math.min(doublings, 30));
-}
-
-function spawnCurrent(state: ServiceState, failures: number): Step {
+function startAll(state: ServiceState, count: number): Step {
   const generation = state.newest + 1;
+  const processes = processesOf(generation, count);
   return {
-    state: { ...state, newest: generation, phase: { kind: 'starting', generation, failures } },
-    commands: [{ kind: 'spawn', generation, release: state.release }],
+    state: {
+      ...state,
+      stage: 'running',
+      newest: generation,
+      workers: processes.map((process) => startingWorker(process)),
+    },
+    commands: processes.map((process) => ({ kind: 'spawn', process, release: state.release })),
   };
 }
 
-function beginReplacement(state: ServiceState, release: number): Step {
+function startAgain(state: ServiceState, died: ProcessName): Step {
+  const worker = workerOf(state, died);
+  if (worker?.phase.kind !== 'waiting') return unchanged(state);
+  const process = { generation: state.newest + 1, worker: worker.worker };
+  return {
+    state: {
+      ...withWorker(state, startingWorker(process, worker.failures)),
+      newest: process.generation,
+    },
+    commands: [{ kind: 'spawn', process, release: state.release }],
+  };
+}
+
+// A replacement of all workers.
+
+function beginReplacement(
+  state: ServiceState,
+  { release, workers }: { release: number; workers: number },
+): Step {
   const refusal = whyNotReplaceable(state);
   if (refusal !== undefined) return { state, commands: [{ kind: 'not-replaced', reason: refusal }] };
   const generation = state.newest + 1;
   return {
-    state: { ...state, newest: generation, candidate: { generation, release } },
-    commands: [{ kind: 'spawn', generation, release }],
+    state: { ...state, newest: generation, candidate: { generation, release, size: workers, ready: [] } },
+    commands: processesOf(generation, workers).map((process) => ({ kind: 'spawn', process, release })),
   };
 }
 
-function whyNotReplaceable({ phase, candidate }: ServiceState): string | undefined {
+function whyNotReplaceable({ stage, candidate }: ServiceState): string | undefined {
   if (candidate !== undefined) return 'busy: another replacement is under way';
-  return ['stopped', 'draining', 'stopping'].includes(phase.kind)
-    ? 'the service is being stopped'
-    : undefined;
+  return stage === 'running' ? undefined : 'the service is being stopped';
 }
 
-function afterReady(
+/** The candidate, when the process belongs to it. */
+function candidateOf({ candidate }: ServiceState, { generation }: ProcessName): Candidate | undefined {
+  return candidate?.generation === generation ? candidate : undefined;
+}
+
+function afterCandidateReady(
   state: ServiceState,
-  { generation, atMs }: { generation: number; atMs: number },
+  candidate: Candidate,
+  { process, atMs }: { process: ProcessName; atMs: number },
   policy: RestartPolicy,
 ): Step {
-  const { phase } = state;
-  if (state.candidate?.generation === generation) return promote(state, state.candidate, atMs, policy);
-  if (phase.generation !== generation || phase.kind !== 'starting') return unchanged(state);
-  const { failures } = phase;
-  return {
-    state: { ...state, phase: { kind: 'ready', generation, failures, readyAtMs: atMs } },
-    commands: [],
-  };
+  if (candidate.ready.some((one) => isSameProcess(one, process))) return unchanged(state);
+  const ready = [...candidate.ready, readyWorker(process, atMs)].sort((a, b) => a.worker - b.worker);
+  const grown = { ...candidate, ready };
+  if (ready.length < candidate.size) return { state: { ...state, candidate: grown }, commands: [] };
+  return promote(state, grown, atMs, policy);
 }
 
-/** The candidate becomes the current generation, and the old one retires when there is one. */
+/** The candidate's processes become the workers, and the old ones retire as far as they run. */
 function promote(state: ServiceState, candidate: Candidate, atMs: number, policy: RestartPolicy): Step {
-  const { phase } = state;
-  const { generation } = candidate;
-  const isRunning = phase.kind === 'ready' || phase.kind === 'starting';
-  const hasProved = phase.kind === 'ready' && atMs - phase.readyAtMs >= policy.steadyMs;
+  const leaving = [...state.workers.filter(isRunning).map(processOf), ...substitutesOf(state)];
+  const hasProved = state.workers.some((worker) => isSteady(worker, atMs, policy));
   const proved = hasProved || state.fallback === undefined ? state.release : state.fallback;
   return {
     state: {
       ...state,
-      phase: { kind: 'ready', generation, failures: 0, readyAtMs: atMs },
+      workers: candidate.ready,
       release: candidate.release,
       fallback: proved === candidate.release ? undefined : proved,
       candidate: undefined,
-      retiring: isRunning ? [...state.retiring, phase.generation] : state.retiring,
+      retiring: [...state.retiring, ...leaving],
     },
     commands: [
-      ...(isRunning ? [{ kind: 'tell', generation: phase.generation, wish: 'retire' } as const] : []),
-      { kind: 'replaced', from: phase.generation, to: generation },
+      ...tell(leaving, 'retire'),
+      { kind: 'replaced', from: generationOf(state), to: candidate.generation, retiring: leaving },
     ],
   };
 }
 
-function afterRefusal(
+/** One of its processes failed. The others may have accepted something already, so they retire like any other. */
+function giveUpCandidate(
   state: ServiceState,
-  { generation, reason }: { generation: number; reason: string },
+  { generation, size }: Candidate,
+  { process, reason }: { process: ProcessName; reason: string },
 ): Step {
-  const kill = { kind: 'kill', generation } as const;
-  if (state.candidate?.generation === generation) {
-    return {
-      state: { ...state, candidate: undefined },
-      commands: [kill, { kind: 'not-replaced', reason }],
-    };
-  }
-  const isStarting = state.phase.generation === generation && state.phase.kind === 'starting';
-  return isStarting ? { state, commands: [kill] } : unchanged(state);
+  const others = processesOf(generation, size).filter((one) => !isSameProcess(one, process));
+  return {
+    state: { ...state, candidate: undefined, retiring: [...state.retiring, ...others] },
+    commands: [...tell(others, 'retire'), { kind: 'not-replaced', reason }],
+  };
+}
+
+// What processes tell.
+
+function afterReady(
+  state: ServiceState,
+  event: { process: ProcessName; atMs: number },
+  policy: RestartPolicy,
+): Step {
+  const { process, atMs } = event;
+  const candidate = candidateOf(state, process);
+  if (candidate !== undefined) return afterCandidateReady(state, candidate, event, policy);
+  const replaceable = workerWithSubstitute(state, process);
+  if (replaceable !== undefined) return takePlace(state, replaceable, process, atMs);
+  const worker = workerOf(state, process);
+  if (worker?.phase.kind !== 'starting') return unchanged(state);
+  const ready = { ...worker, phase: { kind: 'ready', readyAtMs: atMs } } as const;
+  return { state: withWorker(state, ready), commands: [] };
+}
+
+function afterRefusal(state: ServiceState, event: { process: ProcessName; reason: string }): Step {
+  const { process, reason } = event;
+  const kill = { kind: 'kill', process } as const;
+  const candidate = candidateOf(state, process);
+  if (candidate !== undefined) return after(kill, giveUpCandidate(state, candidate, event));
+  const replaceable = workerWithSubstitute(state, process);
+  if (replaceable !== undefined) return after(kill, giveUpSubstitute(state, replaceable, reason));
+  const isStarting = workerOf(state, process)?.phase.kind === 'starting';
+  const isRetiring = state.retiring.some((one) => isSameProcess(one, process));
+  return isStarting || isRetiring ? { state, commands: [kill] } : unchanged(state);
 }
 
 function afterExit(
   state: ServiceState,
-  event: { generation: number; atMs: number; reason: string },
+  event: { process: ProcessName; atMs: number; reason: string },
   policy: RestartPolicy,
 ): Step {
-  const { generation, reason } = event;
-  if (state.candidate?.generation === generation)
-    return { state: { ...state, candidate: undefined }, commands: [{ kind: 'not-replaced', reason }] };
-  if (state.retiring.includes(generation))
-    return {
-      state: { ...state, retiring: state.retiring.filter((one) => one !== generation) },
-      commands: [],
-    };
-  return state.phase.generation === generation ? afterDeath(state, event.atMs, policy) : unchanged(state);
+  const { process, atMs, reason } = event;
+  const candidate = candidateOf(state, process);
+  if (candidate !== undefined) return giveUpCandidate(state, candidate, event);
+  const replaceable = workerWithSubstitute(state, process);
+  if (replaceable !== undefined) return giveUpSubstitute(state, replaceable, reason);
+  const worker = workerOf(state, process);
+  if (worker !== undefined) return afterDeath(state, worker, atMs, policy);
+  const retiring = state.retiring.filter((one) => !isSameProcess(one, process));
+  return retiring.length < state.retiring.length
+    ? { state: { ...state, retiring }, commands: [] }
+    : unchanged(state);
 }
 
-function afterDeath(state: ServiceState, atMs: number, policy: RestartPolicy): Step {
-  const { phase } = state;
-  const { generation } = phase;
-  if (phase.kind === 'draining' || phase.kind === 'stopping')
-    return { state: { ...state, phase: { kind: 'stopped', generation } }, commands: [] };
-  if (phase.kind !== 'starting' && phase.kind !== 'ready') return unchanged(state);
-  const wasSteady = phase.kind === 'ready' && atMs - phase.readyAtMs >= policy.steadyMs;
-  const failures = wasSteady ? 1 : phase.failures + 1;
-  const after: ServiceState = {
-    ...state,
-    fallback: wasSteady ? undefined : state.fallback,
-    phase: { kind: 'waiting', generation, failures },
-  };
-  if (after.fallback !== undefined && failures >= deathsMax) return rollBack(after, after.fallback);
-  return { state: after, commands: [{ kind: 'wait', ms: restartDelayMs(failures, policy) }] };
-}
-
-function rollBack(state: ServiceState, to: number): Step {
+function afterDeath(state: ServiceState, worker: Worker, atMs: number, policy: RestartPolicy): Step {
+  if (worker.phase.kind === 'leaving') return withoutWorker(state, worker);
+  if (worker.phase.kind === 'waiting') return unchanged(state);
+  const wasSteady = isSteady(worker, atMs, policy);
+  const failures = wasSteady ? 1 : worker.failures + 1;
+  const fallback = wasSteady ? undefined : state.fallback;
+  if (fallback !== undefined && failures >= deathsMax) return rollBack(state, worker, fallback);
+  const substitute = substituteOf(worker);
+  if (substitute !== undefined)
+    return { state: withWorker({ ...state, fallback }, startingWorker(substitute, failures)), commands: [] };
+  const waiting: Worker = { ...worker, phase: { kind: 'waiting' }, failures };
   return {
-    state: {
-      ...state,
-      release: to,
-      fallback: undefined,
-      phase: { kind: 'waiting', generation: state.phase.generation, failures: 0 },
-    },
-    commands: [
-      { kind: 'rolled-back', from: state.release, to },
-      { kind: 'wait', ms: 0 },
-    ],
+    state: withWorker({ ...state, fallback }, waiting),
+    commands: [{ kind: 'wait', process: processOf(worker), ms: restartDelayMs(failures, policy) }],
   };
 }
+
+/** This worker is started with the release before at once, and the others get it as their substitutes. */
+function rollBack(state: ServiceState, worker: Worker, to: number): Step {
+  const late = substitutesOf(state);
+  const waiting: Worker = { ...worker, phase: { kind: 'waiting' }, failures: 0, substitute: undefined };
+  let after: ServiceState = {
+    ...state,
+    release: to,
+    fallback: undefined,
+    workers: state.workers.map((one) => (one === worker ? waiting : { ...one, substitute: undefined })),
+    retiring: [...state.retiring, ...late],
+  };
+  const commands: ServiceCommand[] = [
+    { kind: 'rolled-back', from: state.release, to },
+    ...tell(late, 'retire'),
+    { kind: 'wait', process: processOf(worker), ms: 0 },
+  ];
+  for (const other of after.workers) {
+    const step = beginSubstitution(after, processOf(other));
+    after = step.state;
+    commands.push(...step.commands);
+  }
+  return { state: after, commands };
+}
+
+// The end.
 
 function retireAll(state: ServiceState): Step {
-  const { phase, candidate } = state;
-  const isRunning = phase.kind === 'ready' || phase.kind === 'starting';
-  const young = candidate === undefined ? [] : [candidate.generation];
-  const leaving = isRunning ? [phase.generation, ...young] : young;
-  const isLeaving = phase.kind === 'draining' || phase.kind === 'stopping';
+  const leaving = [...state.workers.filter(isRunning).map(processOf), ...startingBeside(state)];
+  const isLeaving = state.stage === 'draining' || state.stage === 'stopping';
   return {
     state: {
       ...state,
-      phase: isLeaving ? phase : { kind: 'stopped', generation: phase.generation },
+      stage: isLeaving ? state.stage : 'stopped',
+      workers: isLeaving ? state.workers : [],
       candidate: undefined,
       retiring: [...state.retiring, ...leaving],
     },
-    commands: leaving.map((generation) => ({ kind: 'tell', generation, wish: 'retire' }) as const),
+    commands: tell(leaving, 'retire'),
   };
 }
 
-/** Everybody leaves: a candidate may have accepted something already, so it finishes that like the others. */
-function leave(state: ServiceState, kind: 'draining' | 'stopping'): Step {
-  const wish = kind === 'draining' ? 'drain' : 'stop';
-  const { candidate } = state;
-  const retiring = candidate === undefined ? state.retiring : [...state.retiring, candidate.generation];
-  const { phase, tells } = leavePhase(state.phase, kind);
+/** Everybody leaves: who is only starting may have accepted something already, and finishes that like the others. */
+function leave(state: ServiceState, stage: 'draining' | 'stopping'): Step {
+  if (state.stage === stage || state.stage === 'stopping') return unchanged(state);
+  const leaving = state.workers.filter(({ phase }) => phase.kind !== 'waiting');
+  const retiring = [...state.retiring, ...startingBeside(state)];
   return {
-    state: { ...state, candidate: undefined, retiring, phase },
+    state: {
+      ...state,
+      stage: leaving.length === 0 ? 'stopped' : stage,
+      workers: leaving.map((worker) => ({ ...worker, phase: { kind: 'leaving' }, substitute: undefined })),
+      candidate: undefined,
+      retiring,
+    },
     commands: [
-      ...[...tells, ...retiring].map((generation) => ({ kind: 'tell', generation, wish }) as const),
-      ...(candidate === undefined
+      ...tell([...leaving.map(processOf), ...retiring], stage === 'draining' ? 'drain' : 'stop'),
+      ...(state.candidate === undefined
         ? []
         : [{ kind: 'not-replaced', reason: 'everything is being stopped' } as const]),
     ],
   };
-}
-
-function leavePhase(phase: Phase, kind: 'draining' | 'stopping'): { phase: Phase; tells: readonly number[] } {
-  const { generation } = phase;
-  if (phase.kind === 'stopped' || phase.kind === 'stopping' || phase.kind === kind)
-    return { phase, tells: [] };
-  if (phase.kind === 'waiting') return { phase: { kind: 'stopped', generation }, tells: [] };
-  return { phase: { kind, generation }, tells: [generation] };
-}
-
-function unchanged(state: ServiceState): Step {
-  return { state, commands: [] };
 }

@@ -3,7 +3,7 @@ import type { ListeningAddress } from '#generation';
 import { listenDrops } from './listen-drops.ts';
 import type { Replacement } from './run-state.ts';
 import type { ServiceRun } from './service-run.ts';
-import type { Release, ServiceName } from './supervisor-options.ts';
+import { type Release, type ServiceName, workersMax } from './supervisor-options.ts';
 
 /** What a control command asks for. */
 export interface ReplaceRequest {
@@ -61,7 +61,7 @@ export function parseReplaceRequest(value: Readonly<Record<string, unknown>>): R
   if (!Array.isArray(services) || services.length === 0 || !services.every(isServiceName))
     return 'services must be a list of core, recorder and data';
   if (releases !== undefined && !isReleases(releases))
-    return 'releases must be {service: {program, version, config, node?, nodeOptions?}}';
+    return 'releases must be {service: {program, version, config, node?, nodeOptions?, workers?}}';
   if (listeners !== undefined && !(Array.isArray(listeners) && listeners.every(isAddress)))
     return 'listeners must be a list of {purpose, host, port}';
   if (drainMs !== undefined && !(Number.isSafeInteger(drainMs) && Number(drainMs) >= 0))
@@ -80,10 +80,11 @@ function isReleases(value: unknown): boolean {
 
 function isRelease(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { program, version, node, nodeOptions = [] } = value as Record<string, unknown>;
+  const { program, version, node, nodeOptions = [], workers = 1 } = value as Record<string, unknown>;
   const hasOptions = Array.isArray(nodeOptions) && nodeOptions.every((one) => typeof one === 'string');
   const hasNode = node === undefined || (typeof node === 'string' && isAbsolute(node));
-  return typeof program === 'string' && typeof version === 'string' && hasOptions && hasNode;
+  const isCount = Number.isInteger(workers) && Number(workers) >= 1 && Number(workers) <= workersMax;
+  return typeof program === 'string' && typeof version === 'string' && hasOptions && hasNode && isCount;
 }
 
 function isAddress(value: unknown): boolean {

@@ -1,13 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isProcessAlive, type ListeningAddress } from '#generation';
-import type { Phase } from './handover.ts';
 import type { ServiceName } from './supervisor-options.ts';
+import type { WorkerPhase } from './worker.ts';
 
 /** One process of a service. */
 export interface GenerationStatus {
-  /** Counts every process that was ever started for the service; 1 is the first. */
+  /** Counts the starts: of all workers at once, or of one that is started again; 1 is the first. */
   readonly generation: number;
+  /** 1 for the first of those that share the work, or the only one. */
+  readonly worker: number;
   readonly version: string;
   readonly startedAtMs?: number;
   readonly pid?: number;
@@ -16,15 +18,27 @@ export interface GenerationStatus {
   readonly openExchanges?: number;
 }
 
-/** The generation that serves, and those that come and go around it. */
-export interface ServiceStatus extends GenerationStatus {
-  readonly service: ServiceName;
-  readonly state: Phase['kind'];
+/** One of the processes that share the work of a service, or the place where it is missing. */
+export interface WorkerStatus extends GenerationStatus {
+  readonly state: WorkerPhase['kind'];
   readonly readyAtMs?: number;
   /** What went wrong last, in words; absent while all is well. */
   readonly trouble?: string;
-  /** Starts, and takes over when it is ready. */
-  readonly candidate?: GenerationStatus;
+}
+
+/** The workers of a service, and the processes that come and go around them. What stands for one is the first worker's. */
+export interface ServiceStatus extends GenerationStatus {
+  readonly service: ServiceName;
+  /** `ready` when all workers are. */
+  readonly state: 'stopped' | 'starting' | 'ready' | 'waiting' | 'draining' | 'stopping';
+  /** The newest among the workers. */
+  readonly generation: number;
+  readonly readyAtMs?: number;
+  /** What went wrong last, in words; absent while all is well. */
+  readonly trouble?: string;
+  readonly workers: readonly WorkerStatus[];
+  /** Start, and take the places of workers when they are ready. */
+  readonly candidates: readonly GenerationStatus[];
   /** Were replaced, and finish what they have open. */
   readonly retiring: readonly GenerationStatus[];
   readonly lastReplacement?: Replacement;
@@ -39,6 +53,7 @@ export type Replacement =
       readonly from: number;
       readonly to: number;
       readonly version: string;
+      readonly workers: number;
       /** From its start to its being ready. */
       readonly tookMs: number;
       /** Exchanges that the old generation has open and finishes. */

@@ -1,16 +1,23 @@
 import type { BoundListener } from './bind-listeners.ts';
+import { type Doubt, DoubtedWorkers } from './doubted-workers.ts';
 import { GenerationRun } from './generation-run.ts';
+import { next } from './handover.ts';
+import { type Heartbeat, heartbeatDefaultMs } from './heartbeat.ts';
+import type { Log } from './log.ts';
+import { ProcessMap } from './process-map.ts';
+import type { Replacement, ServiceStatus, WorkerStatus } from './run-state.ts';
 import {
+  generationOf,
   initialState,
-  next,
-  type RestartPolicy,
   type ServiceCommand,
   type ServiceEvent,
   type ServiceState,
-} from './handover.ts';
-import type { Log } from './log.ts';
-import type { Replacement, ServiceStatus } from './run-state.ts';
+  startingBeside,
+  type Wish,
+  workerOf,
+} from './service-state.ts';
 import type { Release, ServiceName } from './supervisor-options.ts';
+import { isSameProcess, type ProcessName, type RestartPolicy, type Worker } from './worker.ts';
 
 /** proxy-core is back at once, or within a second when it keeps dying; the others may take their time. */
 const policies: Record<ServiceName, RestartPolicy> = {
@@ -21,7 +28,7 @@ const policies: Record<ServiceName, RestartPolicy> = {
 const readyWithinDefaultMs = 30_000;
 /** An old generation tells at once what it has open; a receipt waits no longer than this. */
 const foundOpenWithinMs = 1_000;
-/** Deaths before it ever served, after which a service counts as unfit. */
+/** Deaths of each worker before it ever served, after which a service counts as unfit. */
 const silentDeathsMax = 5;
 
 export interface ServiceRunOptions {
@@ -29,6 +36,7 @@ export interface ServiceRunOptions {
   readonly release: Release;
   readonly listeners: readonly BoundListener[];
   readonly readyWithinMs: number | undefined;
+  readonly heartbeatMs: number | undefined;
   /** The highest generation of a supervisor before this one, whose generations still work; absent = there is none. */
   readonly generationBefore?: number;
   readonly log: Log;
@@ -43,13 +51,12 @@ export class ServiceRun {
   readonly #policy: RestartPolicy;
   /** The state machine knows releases by their place in this list. */
   readonly #releases: Release[];
-  readonly #runs = new Map<number, GenerationRun>();
-  #state: ServiceState = initialState;
-  #waitTimer: NodeJS.Timeout | undefined;
-  #taintTimer: NodeJS.Timeout | undefined;
-  /** The last generation that asked to be replaced. */
-  #tainted: number | undefined;
-  #trouble: string | undefined;
+  readonly #runs = new ProcessMap<GenerationRun>();
+  readonly #waitTimers = new ProcessMap<NodeJS.Timeout>();
+  readonly #doubted: DoubtedWorkers;
+  /** What went wrong last, by the number of the worker. */
+  readonly #troubles = new Map<number, string>();
+  #state: ServiceState;
   #lastDeath = '';
   #hasServed = false;
   #hasRefused = false;
@@ -61,12 +68,12 @@ export class ServiceRun {
     this.#releases = [options.release];
     this.service = options.service;
     this.#policy = policies[options.service];
-    const before = options.generationBefore ?? 0;
-    this.#state = { ...initialState, newest: before, phase: { kind: 'stopped', generation: before } };
+    this.#state = { ...initialState, newest: options.generationBefore ?? 0 };
+    this.#doubted = new DoubtedWorkers((process) => this.#replaceDoubted(process), this.#policy.steadyMs);
   }
 
   start(): void {
-    this.#dispatch({ kind: 'start' });
+    this.#dispatch({ kind: 'start', workers: this.#options.release.workers ?? 1 });
   }
 
   /** The highest number that was given to a generation. */
@@ -74,7 +81,7 @@ export class ServiceRun {
     return this.#state.newest;
   }
 
-  /** What the current generation runs, or is started again with. */
+  /** What the workers run, or are started again with. */
   get release(): Release {
     return this.#releases[this.#state.release] as Release;
   }
@@ -89,14 +96,14 @@ export class ServiceRun {
         ok: false,
         atMs: Date.now(),
         version: release.version,
-        reason: `busy: another replacement of ${this.service} is under way`,
+        reason: `was not started: another replacement of ${this.service} is under way`,
       });
     }
     let place = this.#releases.indexOf(release);
     if (place < 0) place = this.#releases.push(release) - 1;
     return new Promise((resolve) => {
       this.#settleReplacement = resolve;
-      this.#dispatch({ kind: 'replace', release: place });
+      this.#dispatch({ kind: 'replace', release: place, workers: release.workers ?? 1 });
     });
   }
 
@@ -121,10 +128,10 @@ export class ServiceRun {
   }
 
   get isStopped(): boolean {
-    return this.#state.phase.kind === 'stopped' && this.#runs.size === 0;
+    return this.#state.stage === 'stopped' && this.#runs.size === 0;
   }
 
-  /** Exchanges that all generations together still have open while they leave. */
+  /** Exchanges that all processes together still have open while they leave. */
   get openExchanges(): number {
     let open = 0;
     for (const run of this.#runs.values()) open += run.status().openExchanges ?? 0;
@@ -133,177 +140,270 @@ export class ServiceRun {
 
   /** True when it never served and said that it cannot, or kept dying without a word. */
   get isUnfit(): boolean {
-    return (
-      !this.#hasServed &&
-      (this.#hasRefused || this.#state.newest - (this.#options.generationBefore ?? 0) > silentDeathsMax)
-    );
+    const starts = this.#state.newest - (this.#options.generationBefore ?? 0);
+    const startsMax = silentDeathsMax * (this.#options.release.workers ?? 1);
+    return !this.#hasServed && (this.#hasRefused || starts > startsMax);
   }
 
   status(): ServiceStatus {
-    const { phase, candidate, retiring } = this.#state;
-    const current = this.#runs.get(phase.generation)?.status();
-    const candidateRun = candidate === undefined ? undefined : this.#runs.get(candidate.generation);
+    const workers = this.#state.workers.map((worker) => this.#workerStatus(worker));
+    const trouble = this.#trouble();
+    const { state: _, trouble: __, ...first } = workers[0] ?? { worker: 1, version: this.release.version };
     return {
+      ...first,
       service: this.service,
-      state: phase.kind,
-      version: this.release.version,
-      ...(current ?? { generation: phase.generation }),
-      ...(phase.kind === 'ready' ? { readyAtMs: phase.readyAtMs } : {}),
-      ...(this.#trouble === undefined ? {} : { trouble: this.#trouble }),
-      ...(candidateRun === undefined ? {} : { candidate: candidateRun.status() }),
-      retiring: retiring.flatMap((generation) => this.#runs.get(generation)?.status() ?? []),
+      state: stateOf(this.#state),
+      generation: generationOf(this.#state),
+      ...(trouble === undefined ? {} : { trouble }),
+      workers,
+      candidates: startingBeside(this.#state).flatMap((process) => this.#runs.get(process)?.status() ?? []),
+      retiring: this.#state.retiring.flatMap((process) => this.#runs.get(process)?.status() ?? []),
       ...(this.#lastReplacement === undefined ? {} : { lastReplacement: this.#lastReplacement }),
     };
+  }
+
+  #workerStatus({ worker, generation, phase }: Worker): WorkerStatus {
+    const trouble = this.#troubles.get(worker);
+    return {
+      ...(this.#runs.get({ worker, generation })?.status() ?? {
+        generation,
+        worker,
+        version: this.release.version,
+      }),
+      state: phase.kind,
+      ...(phase.kind === 'ready' ? { readyAtMs: phase.readyAtMs } : {}),
+      ...(trouble === undefined ? {} : { trouble }),
+    };
+  }
+
+  #trouble(): string | undefined {
+    if (this.#troubles.size === 0) return undefined;
+    const isOne = this.#state.workers.length <= 1;
+    return [...this.#troubles]
+      .map(([worker, text]) => (isOne ? text : `worker ${worker}: ${text}`))
+      .join('; ');
   }
 
   #dispatch(event: ServiceEvent): void {
     const step = next(this.#state, event, this.#policy);
     this.#state = step.state;
-    if (step.state.phase.kind !== 'waiting') clearTimeout(this.#waitTimer);
-    if (step.state.phase.generation !== this.#tainted) clearTimeout(this.#taintTimer);
     for (const command of step.commands) this.#carryOut(command);
+    this.#forgetWhatIsOver();
     this.#options.onChange();
+  }
+
+  /** Timers and troubles of what a worker was before. */
+  #forgetWhatIsOver(): void {
+    for (const [process, timer] of this.#waitTimers.entries()) {
+      if (workerOf(this.#state, process)?.phase.kind === 'waiting') continue;
+      clearTimeout(timer);
+      this.#waitTimers.delete(process);
+    }
+    for (const worker of this.#troubles.keys())
+      if (!this.#state.workers.some((one) => one.worker === worker)) this.#troubles.delete(worker);
   }
 
   #carryOut(command: ServiceCommand): void {
     switch (command.kind) {
       case 'spawn':
-        this.#spawn(command.generation, command.release);
+        this.#spawn(command.process, command.release);
         break;
       case 'kill':
-        this.#runs.get(command.generation)?.kill();
+        this.#runs.get(command.process)?.kill();
         break;
       case 'tell':
-        this.#tell(command.generation, command.wish);
+        this.#tell(command.process, command.wish);
         break;
       case 'wait':
-        this.#waitTimer = setTimeout(() => this.#dispatch({ kind: 'wait-over' }), command.ms);
+        this.#wait(command.process, command.ms);
         break;
       case 'replaced':
-        void this.#noteReplaced(command.from, command.to);
+        void this.#noteReplaced(command);
         break;
       case 'not-replaced':
         this.#settle({ ok: false, atMs: Date.now(), reason: command.reason });
         this.#options.log.write('error', `${this.service} was not replaced: ${command.reason}`);
         break;
+      case 'substituted':
+        this.#doubted.forget(command.process);
+        break;
+      case 'not-substituted':
+        this.#doubted.tryAgain(command.process);
+        this.#log('error', `has no substitute: ${command.reason}`, command.process);
+        break;
       case 'rolled-back':
-        this.#noteRollback(command.from, command.to);
+        this.#noteDeadly(command.from, command.to);
         break;
     }
   }
 
-  #tell(generation: number, wish: 'retire' | 'drain' | 'stop'): void {
-    const run = this.#runs.get(generation);
+  #wait(process: ProcessName, ms: number): void {
+    this.#waitTimers.set(
+      process,
+      setTimeout(() => this.#dispatch({ kind: 'wait-over', process }), ms),
+    );
+  }
+
+  #tell(process: ProcessName, wish: Wish): void {
+    const run = this.#runs.get(process);
     if (wish === 'stop') run?.stop();
     else run?.drain(wish === 'retire' ? 'replaced' : 'stop');
   }
 
-  #spawn(generation: number, place: number): void {
+  #spawn(process: ProcessName, place: number): void {
     const { service, listeners, log, readyWithinMs = readyWithinDefaultMs } = this.#options;
+    const { candidate, workers } = this.#state;
+    const hasOthers = this.#runs.entries().some(([{ generation }]) => generation !== process.generation);
     const run = new GenerationRun(
       {
         service,
-        generation,
+        process,
+        workers: candidate?.generation === process.generation ? candidate.size : workers.length,
         release: this.#releases[place] as Release,
         listeners,
-        isReplacement: this.#runs.size > 0 || generation - 1 === this.#options.generationBefore,
+        isReplacement: hasOthers || process.generation - 1 === this.#options.generationBefore,
         readyWithinMs,
+        // The others have work that takes a while, and nobody's stream depends on them.
+        heartbeatMs: service === 'core' ? (this.#options.heartbeatMs ?? heartbeatDefaultMs) : undefined,
         log,
       },
       {
-        ready: () => this.#noteReady(generation),
-        refused: (reason) => this.#noteRefused(generation, reason),
-        tainted: (cause) => this.#noteTainted(generation, cause),
-        exited: (cause) => this.#noteExit(generation, cause),
+        ready: () => this.#noteReady(process),
+        refused: (reason) => this.#noteRefused(process, reason),
+        tainted: (cause) => this.#noteTainted(process, cause),
+        heartbeatChanged: (heartbeat) => this.#noteHeartbeat(process, heartbeat),
+        exited: (cause) => this.#noteExit(process, cause),
         changed: () => this.#options.onChange(),
       },
     );
-    this.#runs.set(generation, run);
+    this.#runs.set(process, run);
   }
 
-  #noteReady(generation: number): void {
-    const tookMs = this.#runs.get(generation)?.tookMs;
-    const isFirst = generation === (this.#options.generationBefore ?? 0) + 1;
-    this.#options.log.write(isFirst ? 'debug' : 'info', `${this.service} is ready`, {
-      generation,
-      tookMs,
-    });
-    this.#trouble = undefined;
+  #noteReady(process: ProcessName): void {
+    const isFirst = process.generation === (this.#options.generationBefore ?? 0) + 1;
+    this.#log(isFirst ? 'debug' : 'info', 'is ready', process, { tookMs: this.#runs.get(process)?.tookMs });
     this.#hasServed = true;
-    this.#dispatch({ kind: 'ready', generation, atMs: Date.now() });
-  }
-
-  #noteRefused(generation: number, reason: string): void {
-    if (generation === this.#state.phase.generation) {
-      this.#trouble = reason;
-      this.#hasRefused = true;
-    }
-    this.#options.log.write('error', `${this.service} was refused: ${reason}`, { generation });
-    this.#dispatch({ kind: 'refused', generation, reason });
-  }
-
-  /** Replaced once for all that is wrong with it, and not more often than a new generation needs to prove itself. */
-  #noteTainted(generation: number, cause: string): void {
-    if (this.#tainted === generation || this.#state.phase.generation !== generation) return;
-    this.#tainted = generation;
-    this.#trouble = cause;
-    this.#options.log.write('error', `${this.service} asks to be replaced: ${cause}`, { generation });
-    this.#replaceTainted(generation);
+    this.#dispatch({ kind: 'ready', process, atMs: Date.now() });
+    if (workerOf(this.#state, process) !== undefined) this.#troubles.delete(process.worker);
     this.#options.onChange();
   }
 
-  #replaceTainted(generation: number): void {
-    const { phase, candidate } = this.#state;
-    if (phase.generation !== generation || phase.kind !== 'ready') return;
-    const waitMs = phase.readyAtMs + this.#policy.steadyMs - Date.now();
-    if (generation > 1 && waitMs > 0) {
-      this.#taintTimer = setTimeout(() => this.#replaceTainted(generation), waitMs);
-      return;
+  #noteRefused(process: ProcessName, reason: string): void {
+    if (workerOf(this.#state, process) !== undefined) {
+      this.#troubles.set(process.worker, reason);
+      this.#hasRefused = true;
     }
-    const tryLater = () => {
-      this.#taintTimer = setTimeout(() => this.#replaceTainted(generation), this.#policy.steadyMs);
-    };
-    if (candidate !== undefined) tryLater();
-    else void this.replace(this.release).then(({ ok }) => ok || tryLater());
+    this.#log('error', `was refused: ${reason}`, process);
+    this.#dispatch({ kind: 'refused', process, reason });
   }
 
-  #noteExit(generation: number, cause: string): void {
-    this.#runs.delete(generation);
-    const { phase, retiring } = this.#state;
-    const isCurrent = phase.generation === generation;
-    const isLeaving = phase.kind === 'draining' || phase.kind === 'stopping';
-    const isExpected = retiring.includes(generation) || (isCurrent && isLeaving);
-    if (!isExpected && isCurrent) this.#lastDeath = cause;
-    if (!isExpected && isCurrent && (phase.kind === 'ready' || this.#trouble === undefined))
-      this.#trouble = `ended by itself (${cause})`;
-    this.#options.log.write(isExpected ? 'debug' : 'warn', `${this.service} ended`, { generation, cause });
+  /** Something broke in it: it goes on, and another process takes its place. */
+  #noteTainted(process: ProcessName, cause: string): void {
+    if (!this.#doubt(process, 'tainted', cause)) return;
+    this.#log('error', `asks to be replaced: ${cause}`, process);
+    this.#options.onChange();
+  }
+
+  /** It may wake up again and finish what it has, so another process starts beside it. */
+  #noteHeartbeat(process: ProcessName, { isHanging, isLost }: Heartbeat): void {
+    if (isLost) {
+      this.#log('error', 'has not answered for so long that it is killed', process);
+      this.#runs.get(process)?.kill();
+    } else if (isHanging) {
+      this.#log('error', 'does not answer any more', process);
+      this.#doubt(process, 'hanging', 'does not answer any more');
+    } else {
+      this.#log('info', 'answers again', process);
+      if (this.#doubted.isDoubted(process, 'hanging')) {
+        this.#doubted.forget(process);
+        this.#troubles.delete(process.worker);
+      }
+    }
+    this.#options.onChange();
+  }
+
+  #doubt(process: ProcessName, doubt: Doubt, trouble: string): boolean {
+    if (workerOf(this.#state, process)?.phase.kind !== 'ready') return false;
+    const isUnproved = this.#unprovedFallback(process) !== undefined;
+    // No row of replacements: one that took such a place itself has to serve for a while first.
+    const waitMs = process.generation === 1 || isUnproved ? 0 : this.#unsteadyMs(process);
+    if (!this.#doubted.add(process, doubt, { waitMs })) return false;
+    this.#troubles.set(process.worker, trouble);
+    return true;
+  }
+
+  #replaceDoubted(process: ProcessName): void {
+    const good = this.#unprovedFallback(process);
+    if (good === undefined) this.#dispatch({ kind: 'substitute', process });
+    else void this.#rollBackDoubted(process, good).then((ok) => ok || this.#doubted.tryAgain(process));
+  }
+
+  /** A release that has not proved itself gets no second try when there is one that has. */
+  #unprovedFallback(process: ProcessName): Release | undefined {
+    const { fallback } = this.#state;
+    return fallback === undefined || this.#unsteadyMs(process) === 0 ? undefined : this.#releases[fallback];
+  }
+
+  /** Until this process has served long enough. */
+  #unsteadyMs(process: ProcessName): number {
+    const phase = workerOf(this.#state, process)?.phase;
+    return phase?.kind === 'ready' ? Math.max(0, phase.readyAtMs + this.#policy.steadyMs - Date.now()) : 0;
+  }
+
+  async #rollBackDoubted(process: ProcessName, good: Release): Promise<boolean> {
+    const why = this.#troubles.get(process.worker);
+    const cause = `version ${this.release.version} asked to be replaced soon after it had taken over (${why})`;
+    const { ok } = await this.replace(good);
+    if (ok) this.#noteRollback(`${cause}: back to ${good.version}`, good);
+    this.#options.onChange();
+    return ok;
+  }
+
+  #noteExit(process: ProcessName, cause: string): void {
+    this.#runs.delete(process);
+    this.#doubted.forget(process);
+    const phase = workerOf(this.#state, process)?.phase.kind;
+    const isRetiring = this.#state.retiring.some((one) => isSameProcess(one, process));
+    if (phase === 'ready' || phase === 'starting') this.#lastDeath = cause;
+    const isUnexpected = phase === 'ready' || (phase === 'starting' && !this.#troubles.has(process.worker));
+    if (isUnexpected) this.#troubles.set(process.worker, `ended by itself (${cause})`);
+    this.#log(isRetiring || phase === 'leaving' ? 'debug' : 'warn', 'ended', process, { cause });
     const reason = `ended before it was ready (${cause})`;
-    this.#dispatch({ kind: 'exited', generation, atMs: Date.now(), reason });
+    this.#dispatch({ kind: 'exited', process, atMs: Date.now(), reason });
   }
 
-  async #noteReplaced(from: number, to: number): Promise<void> {
+  async #noteReplaced({ from, to, retiring }: ServiceCommand & { kind: 'replaced' }): Promise<void> {
     const settle = this.#settleReplacement;
     this.#settleReplacement = undefined;
-    const [old, young] = [this.#runs.get(from), this.#runs.get(to)];
+    this.#troubles.clear();
+    const young = this.#state.workers.flatMap((worker) => this.#runs.get(worker) ?? []);
     const replacement: Replacement = {
       ok: true,
       atMs: Date.now(),
       from,
       to,
-      version: young?.release.version ?? '',
-      tookMs: young?.tookMs ?? 0,
+      version: this.release.version,
+      workers: young.length,
+      tookMs: Math.max(0, ...young.map((run) => run.tookMs)),
       carriedOver: 0,
     };
     this.#lastReplacement = replacement;
-    const carriedOver = (await old?.foundOpen(foundOpenWithinMs)) ?? 0;
+    const open = await Promise.all(
+      retiring.map((process) => this.#runs.get(process)?.foundOpen(foundOpenWithinMs) ?? 0),
+    );
+    const carriedOver = open.reduce((sum, one) => sum + one, 0);
     this.#settle({ ...replacement, carriedOver }, settle);
     this.#options.onChange();
   }
 
-  #noteRollback(from: number, to: number): void {
-    const [bad, good] = [this.#releases[from]?.version, this.#releases[to]?.version];
-    const reason = `version ${bad} kept dying soon after it had taken over (${this.#lastDeath}): back to ${good}`;
-    this.#lastReplacement = { ok: false, atMs: Date.now(), reason, ...(good ? { version: good } : {}) };
+  #noteDeadly(from: number, to: number): void {
+    const [bad, good] = [this.#releases[from] as Release, this.#releases[to] as Release];
+    const cause = `version ${bad.version} kept dying soon after it had taken over (${this.#lastDeath})`;
+    this.#noteRollback(`${cause}: back to ${good.version}`, good);
+  }
+
+  #noteRollback(reason: string, { version }: Release): void {
+    this.#lastReplacement = { ok: false, atMs: Date.now(), reason, version };
     this.#options.log.write('error', `${this.service} was rolled back: ${reason}`);
   }
 
@@ -312,4 +412,20 @@ export class ServiceRun {
     if (settle === this.#settleReplacement) this.#settleReplacement = undefined;
     settle?.(replacement);
   }
+
+  #log(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    text: string,
+    process: ProcessName,
+    fields: Readonly<Record<string, unknown>> = {},
+  ): void {
+    this.#options.log.write(level, `${this.service} ${text}`, { ...process, ...fields });
+  }
+}
+
+function stateOf({ stage, workers }: ServiceState): ServiceStatus['state'] {
+  if (stage !== 'running') return stage;
+  const kinds = workers.map(({ phase }) => phase.kind);
+  if (kinds.every((kind) => kind === 'ready')) return 'ready';
+  return kinds.includes('starting') ? 'starting' : 'waiting';
 }

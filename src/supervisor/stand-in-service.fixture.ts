@@ -1,7 +1,7 @@
 /**
- * Test program: a service that answers every connection with its generation and pid and does as its order says.
- * The request decides too: a first line of `crash` ends the process, `taint` has it ask for a replacement, `hold`
- * leaves the connection open.
+ * Test program: a service that answers every connection with its generation, pid and number of its worker, and does as
+ * its order says. The request decides too: a first line of `crash` ends the process, `taint` has it ask for a
+ * replacement, `hold` leaves the connection open after that answer.
  */
 import { appendFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
@@ -32,11 +32,18 @@ export interface StandInConfig {
     | 'say-much';
   /** Generations before this one exit at once. */
   readonly servesFrom?: number;
+  /** The worker that behaves like this, while the others serve; absent = all. */
+  readonly badWorker?: number;
 }
 
 const order = await receiveStartOrder();
-const { diary, behaviour = 'serve', servesFrom = 1 } = order.config as StandInConfig;
-const note = (text: string) => appendFileSync(diary, `${order.service} ${order.generation} ${text}\n`);
+const config = order.config as StandInConfig;
+const { diary, servesFrom = 1 } = config;
+const { number, of } = order.worker ?? { number: 1, of: 1 };
+const isGood = config.badWorker !== undefined && config.badWorker !== number;
+const behaviour = isGood ? 'serve' : (config.behaviour ?? 'serve');
+const name = `${order.service} ${order.generation}${of === 1 ? '' : ` worker ${number}`}`;
+const note = (text: string) => appendFileSync(diary, `${name} ${text}\n`);
 note(`start ${process.pid}`);
 if (behaviour === 'exit-at-once' || order.generation < servesFrom) process.exit(3);
 if (behaviour === 'fail') {
@@ -57,11 +64,11 @@ function serve(socket: Socket): void {
     if (data.toString().startsWith('crash')) process.exit(4);
     if (data.toString().startsWith('taint')) reportTainted('something broke');
     if (!data.toString().startsWith('hold')) {
-      socket.end(`${order.generation} ${process.pid}\n`);
+      socket.end(`${order.generation} ${process.pid} ${number}\n`);
       return;
     }
     held.add(socket);
-    socket.write('held\n');
+    socket.write(`held ${process.pid}\n`);
     socket.once('close', () => {
       held.delete(socket);
       leaveWhenIdle();

@@ -103,6 +103,7 @@ function isReport(message: unknown): message is FromService {
   const { type, addresses, sentence, openExchanges, cause } = message as Record<string, unknown>;
   if (type === 'ready') return Array.isArray(addresses);
   if (type === 'tainted') return typeof cause === 'string';
+  if (type === 'pong') return true;
   if (type === 'failed') return typeof sentence === 'string';
   return type === 'draining' && typeof openExchanges === 'number';
 }

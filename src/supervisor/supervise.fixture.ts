@@ -7,10 +7,12 @@ import { type ServiceName, SupervisorError, type SupervisorSettings } from './su
 export interface SuperviseOptions {
   readonly config: SupervisorSettings;
   readonly services: Readonly<Partial<Record<ServiceName, StandInConfig>>>;
+  /** Default 1. */
+  readonly coreWorkers?: number;
 }
 
 const purposes = { core: ['front', 'core'], data: ['data'], recorder: [] } as const;
-const { config, services } = JSON.parse(process.argv[2] ?? '') as SuperviseOptions;
+const { config, services, coreWorkers = 1 } = JSON.parse(process.argv[2] ?? '') as SuperviseOptions;
 const program = fileURLToPath(new URL('./stand-in-service.fixture.ts', import.meta.url));
 try {
   const supervisor = await runSupervisor({
@@ -20,6 +22,7 @@ try {
     services: (Object.keys(services) as ServiceName[]).map((service) => ({
       service,
       program,
+      workers: service === 'core' ? coreWorkers : 1,
       purposes: purposes[service],
       order: () => services[service],
     })),

@@ -42,7 +42,14 @@ export interface Supervised {
 
 export function supervise(
   behaviours: Behaviours,
-  settings: { ports?: number; drainMs?: number; readyWithinMs?: number; dir?: TempDir } = {},
+  settings: {
+    ports?: number;
+    drainMs?: number;
+    readyWithinMs?: number;
+    heartbeatMs?: number;
+    coreWorkers?: number;
+    dir?: TempDir;
+  } = {},
 ) {
   const dir = settings.dir ?? makeTempDir('supervisor');
   const diary = dir.join('diary');
@@ -56,7 +63,9 @@ export function supervise(
       drainMs: settings.drainMs ?? 5_000,
       logLevel: 'debug',
       ...(settings.readyWithinMs === undefined ? {} : { readyWithinMs: settings.readyWithinMs }),
+      ...(settings.heartbeatMs === undefined ? {} : { heartbeatMs: settings.heartbeatMs }),
     },
+    ...(settings.coreWorkers === undefined ? {} : { coreWorkers: settings.coreWorkers }),
     services: Object.fromEntries(
       Object.entries(behaviours).map(([name, behaviour]) => [name, { ...behaviour, diary }]),
     ),
@@ -72,7 +81,10 @@ export async function settled(
   settings: Parameters<typeof supervise>[1] = {},
 ): Promise<Supervised> {
   const { dir, process, diary } = supervise(behaviours, settings);
-  await waitFor(() => process.stdout().includes('\n'), { what: () => `the supervisor: ${process.stderr()}` });
+  await waitFor(() => process.stdout().includes('\n'), {
+    timeoutMs: 45_000,
+    what: () => `the supervisor: ${process.stderr()}`,
+  });
   const state = () => readRunStates(dir.path)[0]!;
   const first = JSON.parse(process.stdout()) as RunState;
   const port = (purpose: string) => first.addresses.find((one) => one.purpose === purpose)?.port ?? 0;
@@ -104,10 +116,16 @@ export function ask(port: number, question: string, host = '127.0.0.1'): Promise
   });
 }
 
-export function hold(port: number): Promise<Socket> {
+/** A connection that the service leaves open. */
+export async function hold(port: number): Promise<Socket> {
+  return (await holdFrom(port)).socket;
+}
+
+/** The same, with the process that has it. */
+export function holdFrom(port: number): Promise<{ socket: Socket; pid: number }> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('hold\n'));
-    socket.once('data', () => resolve(socket));
+    socket.once('data', (data) => resolve({ socket, pid: Number(data.toString().split(' ')[1]) }));
     socket.on('error', reject);
     sockets.push(socket);
   });

@@ -21,7 +21,10 @@ export async function lockServices(dataDir: string, services: readonly ServiceNa
       continue;
     }
     release();
-    throw new SupervisorError('already-running', alreadyRunning(dataDir, service, result.heldBy));
+    const sentence = result.isElsewhere
+      ? `Throughline already runs with this data directory (${dataDir}) in another container: ${service}, pid ${result.heldBy} there. End it there, or use another data directory.`
+      : alreadyRunning(dataDir, service, result.heldBy);
+    throw new SupervisorError('already-running', sentence);
   }
   return { release };
 }

@@ -20,6 +20,8 @@ export interface SupervisorSettings {
   readonly drainMs: number;
   /** How long a new generation may take to become ready; default 30 s. */
   readonly readyWithinMs?: number;
+  /** How often a worker of proxy-core is asked for a sign of life; default 2 s. */
+  readonly heartbeatMs?: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -33,7 +35,12 @@ export interface Release {
   readonly nodeOptions?: readonly string[];
   readonly version: string;
   readonly config: unknown;
+  /** Processes that share its listeners; absent = 1. */
+  readonly workers?: number;
 }
+
+/** More than any machine needs, and not enough to hurt one. */
+export const workersMax = 16;
 
 export interface ServicePlan {
   readonly service: ServiceName;
@@ -41,6 +48,8 @@ export interface ServicePlan {
   readonly program: string;
   /** Options of Node for it. */
   readonly nodeOptions?: readonly string[];
+  /** Processes that share its listeners; absent = 1. */
+  readonly workers?: number;
   /** Which listeners it inherits. */
   readonly purposes: readonly string[];
   /** The service's configuration, once the ports are known. */

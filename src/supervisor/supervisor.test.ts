@@ -21,7 +21,7 @@ describe('a supervisor', () => {
     const { port, state, dir } = await settled(everything);
     for (const purpose of ['front', 'core', 'data'])
       for (const host of ['127.0.0.1', '::1'])
-        expect(await ask(port(purpose), 'hello', host)).toMatch(/^1 \d+$/);
+        expect(await ask(port(purpose), 'hello', host)).toMatch(/^1 \d+ 1$/);
     expect(state().services.map(({ service, state: is }) => [service, is])).toEqual([
       ['core', 'ready'],
       ['recorder', 'ready'],

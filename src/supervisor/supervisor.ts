@@ -242,11 +242,13 @@ class RunningSupervisor implements Supervisor {
       release: {
         program: plan.program,
         ...(plan.nodeOptions === undefined ? {} : { nodeOptions: plan.nodeOptions }),
+        ...(plan.workers === undefined ? {} : { workers: plan.workers }),
         config: plan.order(this.addresses),
         version: this.#options.version,
       },
       listeners: this.#bound.filter((listener) => plan.purposes.includes(listener.purpose)),
       readyWithinMs: this.#options.config.readyWithinMs,
+      heartbeatMs: this.#options.config.heartbeatMs,
       ...(generationBefore === undefined ? {} : { generationBefore }),
       log: this.log,
       onChange: () => this.#noteChange(),

@@ -26,6 +26,10 @@ export interface SpawnOptions {
   /** Another Node than the one that runs the test. */
   readonly node?: string;
   readonly nodeArguments?: readonly string[];
+  /** Program and arguments that run what follows them in their own place, such as `nsenter --target 1 --net`. */
+  readonly launcher?: readonly string[];
+  /** Descriptors of ours that the child has from 3 on; not together with `ipc`. */
+  readonly descriptors?: readonly number[];
   /** `ipc` gives the child a message channel; otherwise this text is its standard input. */
   readonly input: 'ipc' | string;
 }
@@ -51,10 +55,11 @@ export function startProgram(
   options: Omit<SpawnOptions, 'node' | 'nodeArguments'>,
 ): OwnProcess {
   const isIpc = options.input === 'ipc';
-  const child = spawn(file, [...args], {
+  const [program = file, ...words] = [...(options.launcher ?? []), file, ...args];
+  const child = spawn(program, words, {
     cwd: options.cwd ?? projectDirectory,
     env: { ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe', ...(isIpc ? ['ipc' as const] : [])],
+    stdio: ['pipe', 'pipe', 'pipe', ...(isIpc ? ['ipc' as const] : (options.descriptors ?? []))],
   });
   running.add(child);
   // A child that never started has no stdin to write to; its exit tells the story.

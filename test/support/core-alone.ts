@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CoreConfig, CoreProvider } from '#core-config';
-import type { FromService, StartOrder, ToService } from '#generation';
+import type { FromService, StartOrder, ToService, WorkerPlace } from '#generation';
 import { endProcess, type OwnProcess, projectDirectory, startNode } from './child-process.ts';
 import { makeTempHome, type TempHome } from './temp-home.ts';
 import { waitFor } from './wait-for.ts';
@@ -15,6 +15,8 @@ export interface CoreAloneOptions {
   /** Address families and purposes to listen on; default `core` on 127.0.0.1. */
   readonly listeners?: readonly { readonly purpose: string; readonly host: string }[];
   readonly home?: TempHome;
+  /** Which of several workers it is; default the only one. */
+  readonly worker?: WorkerPlace;
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArguments?: readonly string[];
   /** Program to start instead of the one in this tree. */
@@ -56,7 +58,14 @@ export async function startCoreAlone(options: CoreAloneOptions): Promise<CoreAlo
     ...slot,
     port: 0,
   }));
-  const order: StartOrder = { service: 'core', generation: 1, version: '0.0.0-test', listeners, config };
+  const order: StartOrder = {
+    service: 'core',
+    generation: 1,
+    version: '0.0.0-test',
+    listeners,
+    config,
+    ...(options.worker === undefined ? {} : { worker: options.worker }),
+  };
   const owned = startNode(options.program ?? join(projectDirectory, 'src/core/main.ts'), [], {
     env: { ...home.env, ...options.env },
     input: 'ipc',

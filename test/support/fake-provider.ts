@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { answerAsProvider } from './plausible-answers.ts';
 import { AnsweringConnection, type AnswerScript, type ProviderConnection } from './provider-connection.ts';
 import type { ReceivedRequest } from './received-request.ts';
@@ -7,6 +7,8 @@ import { waitFor } from './wait-for.ts';
 export interface FakeProviderOptions {
   readonly host?: string;
   readonly port?: number;
+  /** Listens already, for example in another network namespace; instead of host and port. */
+  readonly socket?: Server;
   /** Seeds ids, texts and token counts of the plausible answers. */
   readonly seed?: number;
   readonly keepRawBytes?: boolean;
@@ -44,7 +46,8 @@ export interface FakeProvider {
  * single bytes and resets.
  */
 export async function startFakeProvider(options: FakeProviderOptions = {}): Promise<FakeProvider> {
-  const host = options.host ?? '127.0.0.1';
+  const given = options.socket?.address() as AddressInfo | null | undefined;
+  const host = given?.address ?? options.host ?? '127.0.0.1';
   const requests: ReceivedRequest[] = [];
   const connections: AnsweringConnection[] = [];
   const once: AnswerScript[] = [];
@@ -76,7 +79,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     if (isPaused) socket.pause();
   };
 
-  let server = await listen(accept, host, options.port ?? 0);
+  let server = await listen(accept, options.socket ?? { host, port: options.port ?? 0 });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const stopListening = async (): Promise<void> => {
@@ -114,7 +117,7 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
     },
     stopListening,
     listenAgain: async () => {
-      server = await listen(accept, host, port);
+      server = await listen(accept, { host, port });
     },
     forget: () => {
       requests.length = 0;
@@ -127,11 +130,11 @@ export async function startFakeProvider(options: FakeProviderOptions = {}): Prom
   };
 }
 
-function listen(accept: (socket: Socket) => void, host: string, port: number): Promise<Server> {
+function listen(accept: (socket: Socket) => void, where: ListenOptions | Server): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
     server.once('error', reject);
-    server.listen(port, host, () => resolve(server));
+    server.listen(where, () => resolve(server));
   });
 }
 

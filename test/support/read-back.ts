@@ -37,23 +37,31 @@ export function readBack(
   );
 }
 
-export async function listStored(throughline: Throughline): Promise<ReadRequest[]> {
+/** Everything that is stored, oldest first. */
+export async function listStored(throughline: Pick<Throughline, 'frontUrl'>): Promise<ReadRequest[]> {
   const stored: ReadRequest[] = [];
+  for await (const page of storedPages(throughline)) stored.push(...page);
+  return stored.reverse();
+}
+
+/** Everything that is stored, newest first, for a store that is too large to be held at once. */
+export async function* storedPages({
+  frontUrl,
+}: Pick<Throughline, 'frontUrl'>): AsyncGenerator<ReadRequest[]> {
   let cursor: string | null = null;
   do {
     const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const answer = await fetch(`${throughline.frontUrl}/api/v2/requests?limit=1000${query}`);
+    const answer = await fetch(`${frontUrl}/api/v2/requests?limit=1000${query}`);
     if (!answer.ok) throw new Error(`the list was answered ${answer.status}: ${await answer.text()}`);
     const page = (await answer.json()) as { requests: ReadRequest[]; nextCursor: string | null };
-    stored.push(...page.requests);
+    yield page.requests;
     cursor = page.nextCursor;
   } while (cursor !== null);
-  return stored.reverse();
 }
 
 /** The exact bytes of a stored body. */
 export async function readBody(
-  throughline: Throughline,
+  throughline: Pick<Throughline, 'frontUrl'>,
   id: string,
   side: 'request' | 'response',
 ): Promise<Buffer> {

@@ -16,10 +16,15 @@ export interface ThroughlineOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly home?: TempHome;
+  /** Working directory; default that of the home. */
+  readonly cwd?: string;
   /** The CLI to run; default `ownCli`. */
   readonly cli?: string;
   /** The Node to run it with; default the one that runs the test. */
   readonly node?: string;
+  /** Runs the supervisor, see `SpawnOptions`. */
+  readonly launcher?: readonly string[];
+  readonly descriptors?: readonly number[];
 }
 
 /** The real services, started by the real CLI in a temporary home. */
@@ -52,14 +57,16 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
   const cli = options.cli ?? ownCli;
   const supervisor = startNode(cli, [command, '--config', home.configFile], {
     env: { ...home.env, DATA_DIR: home.dataDir, ...options.env },
-    cwd: home.path,
+    cwd: options.cwd ?? home.path,
     input: '',
     ...(options.node === undefined ? {} : { node: options.node }),
+    launcher: options.launcher ?? [],
+    descriptors: options.descriptors ?? [],
   });
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];
   const stop = async (): Promise<void> => {
-    const pids = Object.values(servicePids(readState(home.dataDir, supervisor.pid)));
+    const pids = allPids(readState(home.dataDir, supervisor.pid));
     await endProcess(supervisor, 15_000);
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     if (options.home === undefined) home.remove();
@@ -101,6 +108,8 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
 function defaultConfig(options: ThroughlineOptions): Record<string, unknown> {
   return {
     server: { host: '127.0.0.1', port: 0, core_port: 0, data_port: 0, timeouts: { drain: '3s' } },
+    // Tests that are about one process of proxy-core shall not depend on the machine.
+    core: { workers: 1 },
     providers: { anthropic: { base_url: options.providerOrigin } },
     journal: { ballast: 0 },
   };
@@ -113,6 +122,7 @@ interface SupervisorState {
     readonly service: ServiceName;
     readonly state: string;
     readonly pid?: number;
+    readonly workers: readonly { readonly pid?: number }[];
   }[];
   readonly addresses: readonly { readonly purpose: string; readonly host: string; readonly port: number }[];
 }
@@ -140,6 +150,10 @@ function readyState(
   const isReady = (name: ServiceName): boolean =>
     state?.services.some(({ service, state: phase }) => service === name && phase === 'ready') ?? false;
   return wanted.every(isReady) ? state : undefined;
+}
+
+function allPids(state: SupervisorState | undefined): number[] {
+  return state?.services.flatMap(({ workers }) => workers.flatMap(({ pid }) => pid ?? [])) ?? [];
 }
 
 function servicePids(state: SupervisorState | undefined): Partial<Record<ServiceName, number>> {

@@ -1,11 +1,15 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   askOnce,
   createWitness,
   type FakeProvider,
+  listenToEvents,
   listStored,
   makeTempHome,
+  readBack,
   readBody,
   recordFaults,
   startFakeProvider,
@@ -55,7 +59,7 @@ async function ask(url: string, text: string): Promise<Anthropic.Message> {
 }
 
 describe('each service without the others', () => {
-  it('core and recorder keep an exchange of a real client while proxy-data is stopped', async () => {
+  it('core works while proxy-data is stopped: a real client is answered, and its exchange kept', async () => {
     const core = await start('core');
     await start('record');
     const message = await ask(core.coreUrl, 'nobody is looking');
@@ -75,7 +79,7 @@ describe('each service without the others', () => {
     expect((await readBody(data, row!.requestId, 'response')).toString()).toContain(message.id);
   });
 
-  it('core alone answers, and the recorder stores later what it missed', async () => {
+  it('core works while recorder and proxy-data are stopped, and what they missed is stored later', async () => {
     provider.respondWith((request) => witnessedAnswer(request));
     const core = await start('core');
     const witness = createWitness(core.coreUrl, { seed: 400 });
@@ -97,6 +101,49 @@ describe('each service without the others', () => {
     expect(health.status).toBe(200);
     const state = expect.stringMatching(/^(stopped|not-running)$/);
     expect(await health.json()).toMatchObject({ status: 'degraded', recorder: { state } });
+  });
+
+  it('recorder and proxy-data open the same database from different working directories', async () => {
+    using place = makeTempHome('places');
+    for (const name of ['a', 'b', 'c', 'kept']) mkdirSync(place.join(name));
+    // Relative to the configuration file, wherever that is read from.
+    const config = { storage: { db_path: 'kept/exchanges.db' } };
+    const startIn = async (directory: string, command: 'core' | 'record' | 'data'): Promise<Throughline> => {
+      const cwd = place.join(directory);
+      const one = await startThroughline({
+        command,
+        providerOrigin: provider.origin,
+        home: place,
+        config,
+        cwd,
+      });
+      running.push(one);
+      return one;
+    };
+    const core = await startIn('a', 'core');
+    await startIn('b', 'record');
+    const data = through(await startIn('c', 'data'));
+    const message = await ask(core.coreUrl, 'where am I');
+    const [row] = await readBack(data, 1);
+    expect((await readBody(data, row!.requestId, 'response')).toString()).toContain(message.id);
+    const databases = readdirSync(place.path, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.db'),
+    );
+    expect(databases).toEqual([join('kept', 'exchanges.db')]);
+    for (const name of ['a', 'b', 'c']) expect(readdirSync(place.join(name))).toEqual([]);
+    for (const one of running.splice(0).reverse()) await one.stop();
+  });
+
+  it('an exchange appears end to end without being asked for: it is announced, and there when it is read', async () => {
+    const all = await start('up');
+    await using listener = await listenToEvents(`${all.frontUrl}/api/v2/events`);
+    await listener.next('ready');
+    const message = await ask(all.frontUrl, 'tell me when it is there');
+    const { json } = await listener.next('request-stored');
+    const { requestId } = json as { requestId: string };
+    // Both are asked for once.
+    expect((await listStored(all)).at(-1)).toMatchObject({ requestId, outcome: 'complete' });
+    expect((await readBody(all, requestId, 'response')).toString()).toContain(message.id);
   });
 
   it('DUR-20: an exchange can be read moments after its answer', async () => {

@@ -73,7 +73,7 @@ describe('DUR-19: a data directory on an overlay file system', () => {
     const seen = [...(await ask(3, 10))];
     expect(await recordFaults(throughline, seen)).toEqual([]);
     await throughline.stop();
-    mounts.remove(home.dataDir);
+    await mounts.remove(home.dataDir);
     mountOverlay({ lower: 'changes', upper: 'more-changes' });
     throughline = await start();
     expect(await recordFaults(throughline, seen)).toEqual([]);

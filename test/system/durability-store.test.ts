@@ -52,6 +52,26 @@ async function health(url: string): Promise<Record<string, unknown>> {
   return (await (await fetch(`${url}/health`)).json()) as Record<string, unknown>;
 }
 
+/** Asks for pages of the list, one after the other; gives every answer that was not one. */
+function readPages() {
+  let isStopped = false;
+  const failed: number[] = [];
+  const ended = (async () => {
+    while (!isStopped) {
+      const answer = await fetch(`${throughline.dataUrl}/api/v2/requests?limit=200`);
+      if (answer.status !== 200) failed.push(answer.status);
+      await answer.arrayBuffer();
+    }
+  })();
+  return {
+    async stop() {
+      isStopped = true;
+      await ended;
+      return failed;
+    },
+  };
+}
+
 const incomplete = () => witness.seen.filter(({ isComplete }) => !isComplete);
 
 describe('a database in use by others', () => {
@@ -137,6 +157,36 @@ describe('a database in use by others', () => {
     expect(verify.stdout()).toContain(': 0 damaged');
     expect(incomplete()).toEqual([]);
     expect(await recordFaults(throughline, witness.seen)).toEqual([]);
+  });
+
+  it('100 exchanges at once are saved beside others that read and write it, without a lock error', {
+    timeout: 180_000,
+  }, async () => {
+    // What an index of the contents does, and more of it.
+    const others = ['write', 'write', 'read', 'read'].map((work) =>
+      startNode(join(projectDirectory, 'src/store/testing/work-on-database.ts'), [database(), work], {
+        env: {},
+        input: '',
+      }),
+    );
+    const areAtWork = () => others.every((other) => other.stdout().includes('working'));
+    await waitFor(areAtWork, { what: () => others.map((other) => other.stderr()).join('\n') });
+    const before = throughline.logs().length;
+    const reading = readPages();
+    await witness.run(200, 100);
+    expect(incomplete()).toEqual([]);
+    expect(await recordFaults(throughline, witness.seen, 60_000)).toEqual([]);
+    expect(await reading.stop()).toEqual([]);
+    for (const other of others) {
+      other.child.kill('SIGTERM');
+      expect(await other.exited, other.stderr()).toEqual({ code: 0, signal: null });
+      expect(other.stdout()).toMatch(/^[1-9]\d* times$/m);
+    }
+    expect(throughline.logs().slice(before)).not.toMatch(/"level":"?(error|fatal|50|60)|unhandled/);
+    await waitFor(async () => (await health(throughline.coreUrl)).status === 'ok', {
+      what: 'core to be well',
+    });
+    console.log(others.map((other) => other.stdout().replaceAll('\n', ' ')).join(''));
   });
 
   it.each(['up', 'core', 'record', 'data'])(

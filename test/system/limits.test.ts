@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  answerWithDigest,
   askOnce,
   listStored,
   makeTempDir,
@@ -14,13 +15,13 @@ import {
   readBack,
   readBody,
   startFakeProvider,
+  startLoadProvider,
   startThroughline,
   type Throughline,
   waitFor,
 } from '#test-support';
 import { coreMetric, forgetPeak, hostOf, peakMiB, residentMiB } from './hostile-client.ts';
 import { countAnswer } from './load-client.ts';
-import { answerWithDigest, startLoadProvider } from './load-provider.ts';
 
 // What happens at the limits: time, size, descriptors, and bodies that are more than they seem.
 const mebibyte = 1024 * 1024;

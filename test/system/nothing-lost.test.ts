@@ -8,6 +8,7 @@ import {
   type FakeProvider,
   listStored,
   recordFaults,
+  recordSettled,
   type ServiceName,
   seededRandom,
   startFakeProvider,
@@ -73,29 +74,13 @@ function killRepeatedly(service: ServiceName, witness: Witness, seed: number) {
   };
 }
 
-/** Once nothing is open or waiting: every core that was killed is known to be dead. */
-async function settled(): Promise<void> {
-  let before = -1;
-  await waitFor(
-    async () => {
-      const answer = await fetch(`${throughline.dataUrl}/health`);
-      const { recorder } = (await answer.json()) as { recorder: Record<string, unknown> };
-      const stored = (await listStored(throughline)).length;
-      const isStill = stored === before && recorder.lag_bytes === 0 && recorder.open_exchanges === 0;
-      before = stored;
-      return isStill && recorder.state === 'recording';
-    },
-    { timeoutMs: 40_000, intervalMs: 1_100, what: 'the recorder to have caught up' },
-  );
-}
-
 describe('nothing is lost', () => {
   it('CR-01: when core is killed at random moments of 500 exchanges', { timeout: 180_000 }, async () => {
     const witness = createWitness(throughline.frontUrl, { seed: 1 });
     const killing = killRepeatedly('core', witness, 7);
     await witness.run(500, 8);
     const kills = await killing.stop();
-    await settled();
+    await recordSettled(throughline);
 
     const cut = witness.seen.filter(({ isComplete }) => !isComplete);
     const refused = witness.seen.filter(({ failure }) => failure === 'ECONNREFUSED');
@@ -119,7 +104,7 @@ describe('nothing is lost', () => {
     const killing = killRepeatedly('recorder', witness, 8);
     await witness.run(500, 4);
     const kills = await killing.stop();
-    await settled();
+    await recordSettled(throughline);
     console.log(`the recorder was killed ${kills} times`);
     expect(kills).toBeGreaterThan(1);
     expect(witness.seen.filter(({ isComplete }) => !isComplete)).toEqual([]);

@@ -9,7 +9,12 @@ export interface TestPlace {
   /** Loads the text as `config.yaml` of the place; without a text, what is found. */
   load(
     text?: string,
-    options?: { env?: Record<string, string>; cwd?: string; fileSystems?: FileSystemReaders },
+    options?: {
+      env?: Record<string, string>;
+      cwd?: string;
+      processors?: number;
+      fileSystems?: FileSystemReaders;
+    },
   ): Promise<LoadResult>;
   loaded(text?: string, env?: Record<string, string>): Promise<LoadedConfig>;
   problems(text: string, env?: Record<string, string>): Promise<readonly ConfigProblem[]>;
@@ -20,7 +25,10 @@ export interface TestPlace {
 export function makeTestPlace(): TestPlace {
   const dir = makeTempDir('config');
   for (const name of ['home', 'project']) mkdirSync(dir.join(name));
-  const load: TestPlace['load'] = (text, { env = {}, cwd = dir.join('project'), fileSystems } = {}) => {
+  const load: TestPlace['load'] = (
+    text,
+    { env = {}, cwd = dir.join('project'), processors = 2, fileSystems } = {},
+  ) => {
     if (text !== undefined) writeFileSync(dir.join('config.yaml'), text);
     return loadConfig({
       ...(text === undefined ? {} : { configPath: dir.join('config.yaml') }),
@@ -28,6 +36,7 @@ export function makeTestPlace(): TestPlace {
       homeDir: dir.join('home'),
       platform: 'linux',
       cwd,
+      processors,
       ...(fileSystems === undefined ? {} : { fileSystems }),
     });
   };
