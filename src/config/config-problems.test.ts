@@ -215,6 +215,9 @@ describe('what names a provider', () => {
     const text = `providers: {x: {${good}}}\ndefault_provider: x\nsubagents: {enable: true, mappings: {a: "x:m:1"}}\n`;
     const { config, warnings } = await place.loaded(text);
     expect(config.core.defaultProvider).toBe('x');
-    expect(warnings).toMatchObject([{ sentence: expect.stringContaining('does not act on it') }]);
+    expect(config.core.routes).toEqual([
+      { name: 'the mapping of subagent a', when: { agent: ['a'] }, to: { provider: 'x', model: 'm:1' } },
+    ]);
+    expect(warnings).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@ import type { RuleProblem } from './config-problem.ts';
 import type { ReadConfig } from './config-schema.ts';
 import { isLoopback } from './network-readers.ts';
 import { checkProvider, didYouMean } from './provider-rules.ts';
+import { readRouteTarget } from './route-readers.ts';
 
 /** Checks what needs more than one key. Pure; finds everything, not only the first problem. */
 export function checkRules(config: ReadConfig): readonly RuleProblem[] {
@@ -58,13 +59,14 @@ function* checkNames(config: ReadConfig): Generator<RuleProblem> {
   yield* named(['default_provider'], config.default_provider);
   for (const [agent, target] of Object.entries(config.subagents.mappings)) {
     const path = ['subagents', 'mappings', agent];
-    const [, provider] = /^([^:]+):(.+)$/.exec(target ?? '') ?? [];
-    if (provider !== undefined) yield* named(path, provider);
+    const reading = readRouteTarget(target);
+    if ('value' in reading && reading.value.model !== undefined) yield* named(path, reading.value.provider);
     else {
       const sentence = `the mapping of subagent '${agent}' is not "provider:model"`;
       yield { code: 'E1003', path, sentence, fix: 'Write for example "openai:gpt-5".' };
     }
   }
+  for (const [index, { to }] of config.routes.entries()) yield* named(['routes', index, 'to'], to.provider);
   for (const [task, { providers = [] }] of Object.entries(config.routing.tasks)) {
     for (const [index, name] of providers.entries())
       yield* named(['routing', 'tasks', task, 'providers', index], name);
@@ -108,7 +110,6 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
 
 /** Keys that somebody set and that nothing reads so far: better said than discovered. */
 function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
-  if (config.subagents.enable) yield ['subagents', 'enable'];
   for (const key of ['tasks', 'provider_profiles'] as const) {
     if (Object.keys(config.routing[key]).length > 0) yield ['routing', key];
   }

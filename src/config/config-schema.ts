@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { accessToken, browserOrigin, hostName, listenHosts } from './network-readers.ts';
 import { providerSchema } from './provider-schema.ts';
+import { routeRules } from './route-readers.ts';
 import { routingSchema, subagentsSchema } from './routing-schema.ts';
 import { optionalSetting, setting } from './setting.ts';
 import {
@@ -167,6 +168,10 @@ export const configSchema = z.strictObject({
     meaning: 'Provider of requests that no rule claims.',
   }),
   providers: z.record(z.string(), providerSchema).prefault({}),
+  routes: setting(routeRules, {
+    default: [],
+    meaning: 'Rules that send requests to other providers and models; the first that holds decides.',
+  }),
   storage: z
     .strictObject({
       engine: setting(oneOf('sqlite'), { default: 'sqlite', meaning: 'Where exchanges are stored.' }),

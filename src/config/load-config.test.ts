@@ -17,7 +17,13 @@ describe('without any file', () => {
     expect(config.dataDir).toBe(place.dir.join('home/.local/share/throughline'));
     expect(config.recorder.store.path).toBe(join(config.dataDir, 'throughline.db'));
     expect(config.core.providers).toEqual([
-      { name: 'anthropic', format: 'anthropic', origin: 'https://api.anthropic.com', basePath: '' },
+      {
+        name: 'anthropic',
+        format: 'anthropic',
+        origin: 'https://api.anthropic.com',
+        auth: 'client',
+        basePath: '',
+      },
     ]);
     expect(
       config.supervisor.listeners.map(({ purpose, host, port }) => `${purpose} ${host} ${port}`),

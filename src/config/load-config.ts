@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { checkFiles } from './check-files.ts';
+import { claudeDirectories } from './claude-directories.ts';
 import type { ConfigProblem, RuleProblem } from './config-problem.ts';
 import { checkRules } from './config-rules.ts';
 import { readToken } from './data-directory.ts';
@@ -80,6 +81,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     generatedToken: (await readToken(dataDir.path)) ?? '',
     certificates: files.certificates,
     shown,
+    claudeDirs: claudeDirectories(options),
     processors: options.processors,
     isSet: (key) => variables.has(key) || valueAt(file?.tree, key.split('.')) != null,
   });

@@ -6,15 +6,18 @@ export interface ProviderAddress {
   readonly origin: string;
   /** Without a trailing slash; empty when none. */
   readonly basePath: string;
+  /** What stands in the place of a leading `/v1`; absent = it stays. */
+  readonly versionPath?: string;
 }
 
 /**
  * Reads `base_url`. A final `/v1` is left out of the base path, because every forwarded path begins with it:
- * people write the address with and without it.
+ * people write the address with and without it. Other addresses of the OpenAI format are what stands before
+ * `/chat/completions`, as every client of it has it: `https://host/v1beta/openai`.
  */
 export function readProviderAddress(
   written: string,
-  options: { readonly allowHttp: boolean },
+  options: { readonly allowHttp: boolean; readonly format?: string | undefined },
 ): Reading<ProviderAddress> {
   if (!/^https?:\/\//i.test(written)) {
     return {
@@ -38,7 +41,8 @@ export function readProviderAddress(
   }
   const basePath = url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
   if (/%2f|%5c|\\|\/\//i.test(basePath)) return { wrong: 'has a path with empty or encoded parts' };
-  return { value: { origin: url.origin, basePath } };
+  const isWithoutVersion = options.format === 'openai' && basePath !== '' && !/\/v1\/*$/.test(url.pathname);
+  return { value: { origin: url.origin, basePath, ...(isWithoutVersion ? { versionPath: '' } : {}) } };
 }
 
 function withoutScheme(written: string): string {

@@ -30,6 +30,9 @@ export function* checkProvider(
     yield at('format', `has invalid format '${provider.format}' ${choices}`);
   if (provider.base_url === undefined) yield at('base_url', "is missing required 'base_url' field");
   else yield* checkAddress(provider.base_url, provider, config, at);
+  if (provider.auth === 'key' && provider.api_key === undefined) {
+    yield at('auth', 'is to get a key, and has none', 'Set api_key, or write auth: client or none.');
+  }
   yield* checkFallback(name, provider, config, at);
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { optionalSetting, setting } from './setting.ts';
-import { duration, flag, text, wholeNumber } from './setting-readers.ts';
+import { duration, flag, oneOf, text, wholeNumber } from './setting-readers.ts';
 
 /**
  * One entry of `providers`. What depends on other keys (required keys, addresses, fallbacks) is checked by
@@ -19,6 +19,10 @@ export const providerSchema = z.strictObject({
     env: ['OPENAI_API_KEY'],
     secret: true,
     meaning: "Sent instead of the client's own credential.",
+  }),
+  auth: optionalSetting(oneOf('client', 'key', 'none'), {
+    meaning:
+      "Whose credential it gets: the client's, `api_key`, none. Without it: `key` when there is one, otherwise `client` for the default provider and `none` for all others.",
   }),
   version: optionalSetting(text, {
     env: ['ANTHROPIC_VERSION'],

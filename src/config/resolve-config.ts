@@ -5,6 +5,7 @@ import {
   type CoreProvider,
   type CoreTimeouts,
   coreConfigVersion,
+  type RouteRule,
 } from '#core-config';
 import type { ReadConfig } from './config-schema.ts';
 import { isLoopback } from './network-readers.ts';
@@ -12,6 +13,7 @@ import { readProviderAddress } from './provider-address.ts';
 import { isFormat } from './provider-rules.ts';
 import type { ReadProvider } from './provider-schema.ts';
 import type { DataConfig, ResolvedConfig, StoreConfig, SupervisorConfig } from './resolved-config.ts';
+import { readRouteTarget } from './route-readers.ts';
 
 /** What was found out beside the file's own values. */
 export interface Surroundings {
@@ -22,6 +24,8 @@ export interface Surroundings {
   /** PEM text by provider name. */
   readonly certificates: ReadonlyMap<string, string>;
   readonly shown: DataConfig['shown'];
+  /** Where Claude Code keeps its files. */
+  readonly claudeDirs: readonly string[];
   readonly processors: number;
   /** True when the user, not a default, gave the key its value. */
   isSet(key: string): boolean;
@@ -84,9 +88,11 @@ function coreConfig(config: ReadConfig, around: Surroundings): CoreConfig {
     timeouts: coreTimeouts(server.timeouts, around),
     access: accessConfig(config, around),
     providers: Object.entries(config.providers).map(([name, provider]) =>
-      coreProvider(name, provider, around),
+      coreProvider(name, provider, { ...around, isDefault: name === config.default_provider }),
     ),
     defaultProvider: config.default_provider,
+    routes: routeRules(config),
+    claudeDirs: around.claudeDirs,
     ...(server.front === 'builtin'
       ? { dataAddress: { host: reachableHost(server.host), port: server.data_port } }
       : { ports: [server.port] }),
@@ -117,8 +123,28 @@ function accessConfig({ server }: ReadConfig, around: Surroundings): AccessConfi
   };
 }
 
-function coreProvider(name: string, provider: ReadProvider, around: Surroundings): CoreProvider {
-  const reading = readProviderAddress(provider.base_url ?? '', { allowHttp: provider.allow_http });
+/** The rules of the file, then those that follow from other keys. */
+function routeRules({ routes, subagents }: ReadConfig): RouteRule[] {
+  const mappings = subagents.enable ? Object.entries(subagents.mappings) : [];
+  return [
+    ...routes,
+    ...mappings.flatMap(([agent, target]) => {
+      const reading = readRouteTarget(target);
+      if ('wrong' in reading) throw new Error(`the mapping of ${agent} was resolved without a check`);
+      return [{ name: `the mapping of subagent ${agent}`, when: { agent: [agent] }, to: reading.value }];
+    }),
+  ];
+}
+
+function coreProvider(
+  name: string,
+  provider: ReadProvider,
+  around: Surroundings & { readonly isDefault: boolean },
+): CoreProvider {
+  const reading = readProviderAddress(provider.base_url ?? '', {
+    allowHttp: provider.allow_http,
+    format: provider.format,
+  });
   if ('wrong' in reading || !isFormat(provider.format))
     throw new Error(`provider ${name} was resolved without a check`);
   const ca = around.certificates.get(name);
@@ -126,6 +152,7 @@ function coreProvider(name: string, provider: ReadProvider, around: Surroundings
     name,
     format: provider.format,
     ...reading.value,
+    auth: provider.auth ?? (provider.api_key !== undefined ? 'key' : around.isDefault ? 'client' : 'none'),
     ...(provider.api_key === undefined ? {} : { apiKey: provider.api_key }),
     ...(provider.version === undefined ? {} : { anthropicVersion: provider.version }),
     ...(ca === undefined ? {} : { ca }),

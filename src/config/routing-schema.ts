@@ -9,7 +9,7 @@ const grade = wholeNumber(1, 10);
 export const subagentsSchema = z.strictObject({
   enable: setting(flag, {
     default: false,
-    meaning: 'Send the subagents below to other models. Not applied yet.',
+    meaning: 'Send the subagents below to other models.',
   }),
   mappings: z
     .record(z.string(), optionalSetting(text, { meaning: '`provider:model` for the subagent of this name.' }))

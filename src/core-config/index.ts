@@ -17,6 +17,10 @@ export interface CoreConfig {
   readonly providers: readonly CoreProvider[];
   /** Name of the provider for requests that no rule claims. */
   readonly defaultProvider: string;
+  /** In order, the first that holds decides. */
+  readonly routes?: readonly RouteRule[];
+  /** Absolute directories of Claude Code's own files: the name of a subagent stands there before its first request. */
+  readonly claudeDirs?: readonly string[];
   /** Further ports that may stand in `Host`: those of a front that is not ours and keeps the client's `Host`. */
   readonly ports?: readonly number[];
   /** Where the front pipes everything that is not `/v1`; absent when core serves no front. */
@@ -83,10 +87,48 @@ export interface CoreProvider {
   readonly origin: string;
   /** Path in front of the client's path, without a trailing slash; empty when none. */
   readonly basePath: string;
-  /** Sent instead of the client's own credential; absent = the client's credential passes. */
+  /** What a leading `/v1` of the client's path becomes behind `basePath`; absent = it stays. */
+  readonly versionPath?: string;
+  /**
+   * Whose credential it gets. `client`: the request goes as it is. `key`: `apiKey`. `none`: nothing. With the latter two,
+   * only listed headers of the client go there. Absent = `key` when there is one, `client` otherwise.
+   */
+  readonly auth?: 'client' | 'key' | 'none';
   readonly apiKey?: string;
   /** `anthropic-version` that is added when the client sent none. */
   readonly anthropicVersion?: string;
   /** PEM text of additional certificate authorities. */
   readonly ca?: string;
+}
+
+/** One rule: which requests, where to, why. */
+export interface RouteRule {
+  /** As it stands in reasons, for example `rule 2 (reviewers)`. */
+  readonly name: string;
+  readonly when: RouteCondition;
+  readonly to: RouteTarget;
+  /** The user's own words. */
+  readonly because?: string;
+}
+
+export interface RouteTarget {
+  readonly provider: string;
+  /** Sent instead of the asked model. */
+  readonly model?: string;
+}
+
+/** All parts have to hold; of several patterns (`*` and `?` are wild) one is enough. No parts = every request. */
+export interface RouteCondition {
+  readonly agent?: readonly string[];
+  readonly model?: readonly string[];
+  readonly session?: readonly string[];
+  readonly path?: readonly string[];
+  readonly tag?: readonly string[];
+  readonly class?: readonly string[];
+  readonly tool?: readonly string[];
+  readonly header?: Readonly<Record<string, readonly string[]>>;
+  readonly bodyBytes?: { readonly min: number; readonly max: number };
+  readonly thinking?: boolean;
+  /** Local time, minutes since midnight; the end is not included and may lie before the beginning. */
+  readonly time?: { readonly fromMinute: number; readonly toMinute: number };
 }

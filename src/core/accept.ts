@@ -3,7 +3,6 @@ import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { nextExchangeId } from './exchange-ids.ts';
 import { clientGone } from './fail.ts';
-import type { Route } from './route.ts';
 import { RunningExchange } from './running-exchange.ts';
 
 /** A request for a provider that the guard let in. */
@@ -16,8 +15,8 @@ export interface Arrival {
 }
 
 /** Opens the record of an exchange and makes sure that it is closed, whoever leaves first. */
-export function accept(core: CoreContext, arrival: Arrival, { provider, reason }: Route): RunningExchange {
-  const { request, response, path, tag } = arrival;
+export function accept(core: CoreContext, arrival: Arrival): RunningExchange {
+  const { request, response, tag } = arrival;
   const receivedAtMs = Date.now();
   const id = nextExchangeId(receivedAtMs);
   const journal = core.journal.open(id, {
@@ -29,13 +28,7 @@ export function accept(core: CoreContext, arrival: Arrival, { provider, reason }
     headers: core.fingerprints.headers(request.rawHeaders),
     coreVersion: core.version,
   });
-  journal.routeChosen({
-    provider: provider.name,
-    format: provider.format,
-    reason,
-    upstreamTarget: core.fingerprints.target(provider.basePath + path),
-  });
-  const exchange = new RunningExchange({ id, journal, request, response, provider: provider.name });
+  const exchange = new RunningExchange({ id, journal, request, response });
   core.running.add(exchange);
   core.metrics.seen += 1;
   watchClient(core, exchange);

@@ -24,7 +24,7 @@ export function takeAnswer(core: CoreContext, exchange: RunningExchange, answer:
   }
   noteKeepAlive(answer.socket, head.keepAliveMs);
   core.providerHealth.answered(exchange.provider);
-  journal.attemptEnded({ attempt: 1, result: 'answered', status: answer.statusCode! });
+  journal.attemptEnded({ attempt: exchange.attempt, result: 'answered', status: answer.statusCode! });
   journal.responseOpened({
     source: 'provider',
     status: answer.statusCode!,
@@ -57,7 +57,7 @@ function composeHead(
 }
 
 function failOnHead(core: CoreContext, exchange: RunningExchange, cause: string): void {
-  exchange.journal.attemptEnded({ attempt: 1, result: 'refused', cause });
+  exchange.journal.attemptEnded({ attempt: exchange.attempt, result: 'refused', cause });
   core.providerHealth.failed(exchange.provider, cause);
   failExchange(core, exchange, {
     problem: { code: 'upstream-invalid', detail: cause },

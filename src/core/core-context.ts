@@ -3,6 +3,7 @@ import type { HeaderList } from '#exchange';
 import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
+import type { AgentNames } from './agent-names.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProviderHealth } from './provider-health.ts';
@@ -21,6 +22,7 @@ export interface CoreContext {
   readonly guard: Guard;
   readonly fingerprints: Fingerprints;
   readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly agentNames: AgentNames;
   readonly running: Set<RunningExchange>;
   /** Exchanges that may be open at once. */
   readonly exchangesMax: number;

@@ -10,6 +10,11 @@ export function workerMetrics(core: CoreContext): readonly Metric[] {
   });
   return [
     metric('exchanges_seen_total', 'Requests accepted for a provider.', core.metrics.seen),
+    metric(
+      'bodies_held_total',
+      'Request bodies held back for a route that looks at them or changes them.',
+      core.metrics.bodiesHeld,
+    ),
     metric('open_exchanges', 'Exchanges that are open.', core.running.size),
     metric('open_exchanges_max', 'Exchanges that may be open at once.', core.exchangesMax),
     metric('piped_requests', 'Requests that proxy-data answers through the front.', core.metrics.piped),

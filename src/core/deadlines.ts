@@ -74,7 +74,7 @@ function silent(
 ): void {
   if (exchange.isAttemptOpen && code === 'upstream-timeout') {
     exchange.isAttemptOpen = false;
-    exchange.journal.attemptEnded({ attempt: 1, result: 'timed-out', cause });
+    exchange.journal.attemptEnded({ attempt: exchange.attempt, result: 'timed-out', cause });
     core.providerHealth.failed(exchange.provider, cause);
   }
   failExchange(core, exchange, { problem: { code, detail: cause }, end: 'timed-out', cause });

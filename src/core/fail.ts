@@ -1,10 +1,8 @@
 import type { ExchangeEnd, Problem } from '#exchange';
-import { nowUs } from './clock.ts';
+import { answerWhole } from './answer-whole.ts';
 import type { CoreContext } from './core-context.ts';
-import { discardRest } from './discard-rest.ts';
-import { http } from './node-http.ts';
-import { type ProblemAnswer, problemAnswer } from './problem-answer.ts';
-import type { HeldEnd, RunningExchange } from './running-exchange.ts';
+import { problemAnswer } from './problem-answer.ts';
+import type { RunningExchange } from './running-exchange.ts';
 
 /** Why an exchange cannot go on, and how the record shall call it when an answer has already begun. */
 export interface Failure {
@@ -40,42 +38,11 @@ function breakAnswer(exchange: RunningExchange, failure: Failure): void {
 }
 
 function answerProblem(core: CoreContext, exchange: RunningExchange, problem: Problem, cause?: string): void {
-  const { journal } = exchange;
-  const answer = problemAnswer(problem, exchange.id, !exchange.isUploaded || core.isDraining);
-  exchange.answerPhase = 'ending';
-  exchange.endingAtUs = nowUs();
-  exchange.status = answer.status;
   exchange.upstreamRequest?.destroy();
   if (exchange.isAttemptOpen) abandonAttempt(exchange, cause);
-  journal.responseOpened({
-    source: 'throughline',
-    status: answer.status,
-    statusText: '',
-    httpVersion: '1.1',
-    headers: answer.headers,
-  });
-  journal.bytes('response', answer.body);
-  exchange.responseReceived.add(answer.body);
-  exchange.responseSent.add(answer.body);
-  exchange.firstByteAtUs = exchange.lastByteAtUs = nowUs();
-  exchange.heldEnd = new ProblemEnd(answer);
-  void exchange.close('answered-by-us', problem, cause).then(() => exchange.releaseEnd());
-}
-
-class ProblemEnd implements HeldEnd {
-  readonly #answer: ProblemAnswer;
-
-  constructor(answer: ProblemAnswer) {
-    this.#answer = answer;
-  }
-
-  send({ request, response }: RunningExchange): void {
-    const { status, headers, body } = this.#answer;
-    // Named, because a phrase of the provider that could not be sent would stay otherwise.
-    response.writeHead(status, http.STATUS_CODES[status] ?? '', headers);
-    response.write(body);
-    discardRest(request, () => response.end());
-  }
+  const answer = problemAnswer(problem, exchange.id, !exchange.isUploaded || core.isDraining);
+  const why = cause === undefined ? {} : { cause };
+  answerWhole(exchange, answer, { source: 'throughline', end: 'answered-by-us', problem, ...why });
 }
 
 /** The client left, in whatever phase: the provider is left at once too. */
@@ -104,7 +71,7 @@ export function cutExchange(exchange: RunningExchange): void {
 function abandonAttempt(exchange: RunningExchange, cause: string | undefined): void {
   exchange.isAttemptOpen = false;
   exchange.journal.attemptEnded({
-    attempt: 1,
+    attempt: exchange.attempt,
     result: 'abandoned',
     ...(cause === undefined ? {} : { cause }),
   });

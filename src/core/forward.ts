@@ -1,76 +1,157 @@
-import { headerValue, type Problem } from '#exchange';
+import type { Problem } from '#exchange';
+import { type Decision, type Missing, route } from '#routing';
 import { type Arrival, accept } from './accept.ts';
 import { takeAnswer } from './answer.ts';
 import { type AttemptFailure, attempt } from './attempt.ts';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { failBroken, failExchange } from './fail.ts';
-import { type RequestHeaders, requestHeadersFor } from './headers.ts';
-import { peek } from './peek.ts';
+import { HeldBody } from './held-body.ts';
+import { type Peeked, peek } from './peek.ts';
+import { peekBody } from './peek-body.ts';
+import { type CoreRoute, planRequest, type RequestPlan } from './plan-request.ts';
 import { refuse } from './refuse.ts';
 import { relayRequest } from './relay.ts';
-import { isRoute, type Route, route } from './route.ts';
 import type { RunningExchange } from './running-exchange.ts';
-import type { Upstream } from './upstream.ts';
+import { AnswerTranslation } from './translate-answer.ts';
 
 /**
- * The life of an exchange: peek, route, accept, attempt, relay both ways; the tee into the journal is part of the
- * relay. Everything after the first lines runs in events, nothing here waits.
+ * The life of an exchange: peek, route, accept, plan, attempt, relay both ways; the tee into the journal is part of
+ * the relay. Everything after the first lines runs in events. Nothing waits, unless a rule asks for more than the head
+ * says or the request has to be said in other words.
  */
 export function forward(core: CoreContext, arrival: Arrival): void {
   const { request, response } = arrival;
-  const chosen = route(peek(request.rawHeaders), core.config);
-  const plan = isRoute(chosen) ? planRequest(core, arrival, chosen) : chosen;
-  if (!('upstream' in plan)) {
-    refuse(core, request, response, plan);
+  const peeked = peek(arrival, new Date());
+  const decision = route(peeked, core.config);
+  if (decision.kind === 'problem') {
+    refuse(core, request, response, decision.problem);
     return;
   }
-  const exchange = accept(core, arrival, plan.route);
-  // HTTP/1.0 knows no interim answers, so its clients cannot wait for one.
-  if (plan.head.expectsContinue && request.httpVersion !== '1.0') response.writeContinue();
-  tryProvider(core, exchange, plan);
-}
-
-interface Plan {
-  readonly route: Route;
-  readonly upstream: Upstream;
-  readonly head: RequestHeaders;
-  readonly path: string;
-}
-
-/** Everything that can be decided before a byte of the body was read. */
-function planRequest(core: CoreContext, { request, path }: Arrival, chosen: Route): Plan | Problem {
-  if (core.running.size >= core.exchangesMax) return { code: 'too-busy' };
-  const upstream = core.upstreams.get(chosen.provider.name);
-  if (upstream === undefined) throw new Error(`provider "${chosen.provider.name}" has no upstream`);
-  const head = requestHeadersFor(request.rawHeaders, request.method!, upstream);
-  const bytesMax = core.config.limits.requestBytesMax;
-  if (bytesMax > 0 && (head.contentLength ?? 0) > bytesMax) {
-    return { code: 'body-too-large', detail: `${head.contentLength} bytes announced, ${bytesMax} allowed` };
+  const problem = unfit(core, peeked);
+  if (problem !== undefined) {
+    refuse(core, request, response, problem);
+    return;
   }
-  if (head.isChunked && headerValue(request.rawHeaders, 'transfer-encoding')?.toLowerCase() !== 'chunked') {
+  const exchange = accept(core, arrival);
+  // HTTP/1.0 knows no interim answers, so its clients cannot wait for one.
+  if (peeked.expectsContinue && request.httpVersion !== '1.0') response.writeContinue();
+  if (decision.kind === 'route') {
+    sendOn(core, exchange, { arrival, chosen: { ...decision.route, agentName: peeked.agentName } });
+    return;
+  }
+  lookCloser(core, exchange, peeked, decision)
+    .then((closer) => sendCloser(core, exchange, arrival, closer))
+    .catch((error: unknown) => failInside(core, exchange, error));
+}
+
+/** What is wrong with a request wherever it goes. */
+function unfit(core: CoreContext, { bodyBytes = 0, transferCoding }: Peeked): Problem | undefined {
+  if (core.running.size >= core.exchangesMax) return { code: 'too-busy' };
+  const bytesMax = core.config.limits.requestBytesMax;
+  if (bytesMax > 0 && bodyBytes > bytesMax) {
+    return { code: 'body-too-large', detail: `${bodyBytes} bytes announced, ${bytesMax} allowed` };
+  }
+  if (transferCoding !== undefined && transferCoding.toLowerCase() !== 'chunked') {
     return { code: 'bad-request', detail: 'the only transfer coding understood is chunked' };
   }
-  return { route: chosen, upstream, head, path };
+  return undefined;
 }
 
-function tryProvider(core: CoreContext, exchange: RunningExchange, { upstream, head, path }: Plan): void {
+interface CloserLook {
+  readonly decision: Exclude<Decision<CoreRoute['provider']>, { kind: 'missing' }>;
+  readonly known: Peeked;
+  /** There when a rule asked for the body. */
+  readonly held: HeldBody | undefined;
+}
+
+/** Finds out what the rules ask for, one thing after the other, until they can decide. */
+async function lookCloser(
+  core: CoreContext,
+  exchange: RunningExchange,
+  peeked: Peeked,
+  asked: { readonly missing: Missing },
+): Promise<CloserLook> {
+  let known = peeked;
+  let held: HeldBody | undefined;
+  let { missing } = asked;
+  for (;;) {
+    if (missing === 'agent-name') {
+      known = { ...known, agentName: await core.agentNames.find(known.sessionId, known.agentId) };
+    } else {
+      held ??= new HeldBody(core, exchange);
+      known = { ...known, body: await peekBody(held) };
+    }
+    const decision = route(known, core.config);
+    if (decision.kind !== 'missing') return { decision, known, held };
+    missing = decision.missing;
+  }
+}
+
+function sendCloser(
+  core: CoreContext,
+  exchange: RunningExchange,
+  arrival: Arrival,
+  { decision, known, held }: CloserLook,
+): void {
+  if (exchange.answerPhase !== 'none') return;
+  if (decision.kind === 'problem') {
+    failExchange(core, exchange, { problem: decision.problem, end: 'answered-by-us' });
+    return;
+  }
+  const { agentName, body } = known;
+  sendOn(core, exchange, {
+    arrival,
+    chosen: { ...decision.route, agentName, askedModel: body?.model },
+    held,
+  });
+}
+
+interface SendOrder {
+  readonly arrival: Arrival;
+  readonly chosen: CoreRoute;
+  readonly held?: HeldBody | undefined;
+}
+
+/** Plans the request for the provider of the route, and sends it. */
+function sendOn(core: CoreContext, exchange: RunningExchange, order: SendOrder): void {
+  exchange.provider = order.chosen.provider.name;
+  const plan = planRequest(core, exchange, order);
+  if (plan instanceof Promise) {
+    plan
+      .then((ready) => {
+        if (ready !== undefined && exchange.answerPhase === 'none') tryProvider(core, exchange, ready);
+      })
+      .catch((error: unknown) => failInside(core, exchange, error));
+  } else {
+    tryProvider(core, exchange, plan);
+  }
+}
+
+function tryProvider(core: CoreContext, exchange: RunningExchange, plan: RequestPlan): void {
+  const { upstream, path, headers } = plan;
   const { name, origin } = upstream.provider;
-  exchange.journal.attemptStarted({ attempt: 1, provider: name, origin });
+  exchange.attempt += 1;
+  exchange.journal.attemptStarted({ attempt: exchange.attempt, provider: name, origin });
   exchange.isAttemptOpen = true;
+  const translation =
+    plan.context === undefined ? undefined : new AnswerTranslation(core, exchange, plan.context);
   try {
     const request = attempt(
       upstream,
-      { method: exchange.request.method!, path, headers: head.headers },
+      { method: exchange.request.method!, path, headers },
       {
-        answered: (answer) => takeAnswer(core, exchange, answer),
+        answered: (answer) =>
+          translation === undefined ? takeAnswer(core, exchange, answer) : translation.take(answer),
         failed: (failure) => noAnswer(core, exchange, failure),
-        brokeOff: (error) => failBroken(core, exchange, error),
+        brokeOff: (error) =>
+          translation === undefined ? failBroken(core, exchange, error) : translation.brokeOff(error),
       },
     );
     exchange.upstreamRequest = request;
     exchange.forwardedAtUs = nowUs();
-    relayRequest(core, exchange, request);
+    if (plan.body === undefined) relayRequest(core, exchange, request, plan.held);
+    else sendBody(exchange, plan.body);
   } catch (error) {
     const cause = (error as Error).message;
     failExchange(core, exchange, {
@@ -81,6 +162,12 @@ function tryProvider(core: CoreContext, exchange: RunningExchange, { upstream, h
   }
 }
 
+/** A body that is whole and may be other bytes than the client's. */
+function sendBody(exchange: RunningExchange, body: Uint8Array): void {
+  exchange.requestSent.add(body);
+  exchange.upstreamRequest!.end(body);
+}
+
 function noAnswer(
   core: CoreContext,
   exchange: RunningExchange,
@@ -88,9 +175,18 @@ function noAnswer(
 ): void {
   if (exchange.answerPhase !== 'none') return;
   exchange.isAttemptOpen = false;
-  exchange.journal.attemptEnded({ attempt: 1, result, cause });
+  exchange.journal.attemptEnded({ attempt: exchange.attempt, result, cause });
   if (core.providerHealth.failed(exchange.provider, cause)) {
     core.log.warn('a provider gives no answer', { provider: exchange.provider, problem, cause });
   }
   failExchange(core, exchange, { problem: { code: problem, detail: cause }, end: 'upstream-broken', cause });
+}
+
+function failInside(core: CoreContext, exchange: RunningExchange, error: unknown): void {
+  core.log.error('routing a request failed', { error: String(error) });
+  failExchange(core, exchange, {
+    problem: { code: 'internal' },
+    end: 'answered-by-us',
+    cause: String(error),
+  });
 }

@@ -46,24 +46,6 @@ describe('what the provider receives of the header', () => {
     expect(toProvider(raw).headers).toEqual(['Host', 'api.example:8443', ...kept, 'content-length', '0']);
   });
 
-  it('sends the configured key instead of every credential of the client, once', () => {
-    const raw = ['Host', 'h', 'Authorization', 'Bearer theirs', 'x-api-key', 'theirs', 'content-length', '0'];
-    expect(toProvider(raw, { apiKey: 'ours' }).headers).toEqual([
-      ...['Host', 'api.example:8443', 'x-api-key', 'ours', 'content-length', '0'],
-    ]);
-    expect(toProvider(raw, { apiKey: 'ours', format: 'openai' }).headers).toContain('Bearer ours');
-    expect(toProvider(['Host', 'h'], { apiKey: 'ours' }, 'GET').headers).toContain('ours');
-  });
-
-  it('keeps every credential of the client from a provider that gets a configured key', () => {
-    const theirs = ['Cookie', 'a=b', 'api-key', 'k', 'X-Goog-Api-Key', 'g', 'content-length', '0'];
-    const raw = ['Host', 'h', ...theirs];
-    expect(toProvider(raw, { apiKey: 'ours' }).headers).toEqual([
-      ...['Host', 'api.example:8443', 'x-api-key', 'ours', 'content-length', '0'],
-    ]);
-    expect(toProvider(raw).headers.slice(2)).toEqual(theirs);
-  });
-
   it('drops Trailer from a request that cannot have trailers', () => {
     const raw = ['Host', 'h', 'Trailer', 'x-sum', 'Content-Length', '3'];
     expect(toProvider(raw).headers).toEqual(['Host', 'api.example:8443', 'Content-Length', '3']);

@@ -27,10 +27,10 @@ export interface RequestHeaders {
 export interface UpstreamFraming {
   /** Host and port as they stand in `Host`. */
   readonly hostHeader: string;
-  readonly provider: Pick<CoreProvider, 'format' | 'apiKey' | 'anthropicVersion'>;
+  readonly provider: Pick<CoreProvider, 'format' | 'auth' | 'apiKey' | 'anthropicVersion'>;
 }
 
-/** What the provider receives. Only hop-by-hop fields, `Host` and our own `x-throughline-*` differ. */
+/** What the client's own provider receives. Only hop-by-hop fields, `Host` and our own `x-throughline-*` differ. */
 export function requestHeadersFor(
   raw: HeaderList,
   method: string,
@@ -43,7 +43,6 @@ export function requestHeadersFor(
   let expectsContinue = false;
   let hasHost = false;
   let hasVersion = false;
-  let hasCredential = false;
   let hasTrailer = false;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
@@ -61,9 +60,6 @@ export function requestHeadersFor(
       // Between the client and us only.
     } else if (lower.startsWith('x-throughline-')) {
       // Ours: tokens and tags of this proxy are none of the provider's business.
-    } else if (provider.apiKey !== undefined && clientCredentials.has(lower)) {
-      if (!hasCredential) headers.push(...credential(provider));
-      hasCredential = true;
     } else {
       if (lower === 'content-length') contentLength = Number(value);
       if (lower === 'anthropic-version') hasVersion = true;
@@ -72,7 +68,6 @@ export function requestHeadersFor(
     }
   }
   if (!hasHost) headers.unshift('Host', hostHeader);
-  if (provider.apiKey !== undefined && !hasCredential) headers.push(...credential(provider));
   if (provider.anthropicVersion !== undefined && !hasVersion) {
     headers.push('anthropic-version', provider.anthropicVersion);
   }
@@ -83,7 +78,7 @@ export function requestHeadersFor(
   return { headers: list, contentLength, isChunked, expectsContinue };
 }
 
-/** What a client may prove itself with; none of it goes to a provider that gets a configured key. */
+/** What a client may prove itself with. */
 const clientCredentials: ReadonlySet<string> = new Set([
   'authorization',
   'x-api-key',
@@ -111,11 +106,6 @@ export function trailersFor(raw: HeaderList): [string, string][] {
 const neverInTrailers: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'trailer']);
 
 const bodilessMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
-
-function credential(provider: Pick<CoreProvider, 'format' | 'apiKey'>): [string, string] {
-  const key = provider.apiKey ?? '';
-  return provider.format === 'openai' ? ['authorization', `Bearer ${key}`] : ['x-api-key', key];
-}
 
 /** Answered by the front, or announcing trailers, which are not piped. */
 const notPiped: ReadonlySet<string> = new Set(['expect', 'trailer']);

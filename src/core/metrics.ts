@@ -44,6 +44,8 @@ export class Metrics {
   readonly #added = new Histogram();
   /** Exchanges that began. */
   seen = 0;
+  /** Bodies that were held back to be looked at or rewritten. */
+  bodiesHeld = 0;
   requestBytes = 0;
   responseBytes = 0;
   /** What proxy-data is answering through the front at this moment; event streams are counted apart. */

@@ -4,6 +4,7 @@ import type { CoreContext } from './core-context.ts';
 import { discardRest } from './discard-rest.ts';
 import { failBroken, failExchange } from './fail.ts';
 import { trailersFor } from './headers.ts';
+import type { HeldBody } from './held-body.ts';
 import type { HeldEnd, RunningExchange } from './running-exchange.ts';
 import { sendHead } from './send-head.ts';
 import { teeReceived, teeSent } from './tee.ts';
@@ -11,8 +12,14 @@ import { teeReceived, teeSent } from './tee.ts';
 /**
  * Client to provider, byte for byte, as fast as the slower of the two. The copy for the journal is taken in
  * passing and never slows it.
+ * @param held the beginning, when somebody had to look at it first
  */
-export function relayRequest(core: CoreContext, exchange: RunningExchange, upstream: ClientRequest): void {
+export function relayRequest(
+  core: CoreContext,
+  exchange: RunningExchange,
+  upstream: ClientRequest,
+  held?: HeldBody,
+): void {
   const { request } = exchange;
   const bytesMax = core.config.limits.requestBytesMax;
   request.on('data', (chunk: Buffer) => {
@@ -34,7 +41,18 @@ export function relayRequest(core: CoreContext, exchange: RunningExchange, upstr
     exchange.clientActiveAtUs = nowUs();
     request.resume();
   });
-  setImmediate(startUpload, exchange);
+  if (held === undefined) {
+    setImmediate(startUpload, exchange);
+  } else {
+    const beginning = held.release();
+    exchange.requestSent.addSent(beginning, exchange.requestReceived);
+    upstream.write(beginning);
+    if (held.isWhole) {
+      endUpload(core, exchange, upstream);
+      return;
+    }
+    request.resume();
+  }
   request.once('end', () => {
     exchange.isUploaded = true;
     exchange.clientActiveAtUs = nowUs();
@@ -124,7 +142,8 @@ function endAnswer(
   void exchange.close('finished').then(() => exchange.releaseEnd());
 }
 
-class AnswerEnd implements HeldEnd {
+/** The end of an answer that has been passed on up to it. */
+export class AnswerEnd implements HeldEnd {
   readonly #trailers: readonly string[];
   readonly #lastPiece: Buffer | undefined;
 

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import type { ExchangeClosed, ExchangeEnd, ExchangeId, HeaderList, Problem } from '#exchange';
+import type { ExchangeClosed, ExchangeEnd, ExchangeId, HeaderList, Problem, RouteChosen } from '#exchange';
 import type { ExchangeJournal } from '#journal/write';
 import { nowUs } from './clock.ts';
 import { Tally } from './tally.ts';
@@ -24,7 +24,12 @@ export class RunningExchange {
   readonly journal: ExchangeJournal;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly provider: string;
+  /** Empty until it is routed. */
+  provider = '';
+  /** As the journal has it. */
+  route: RouteChosen | undefined;
+  /** Number of the attempt that runs or ran last; 0 before the first. */
+  attempt = 0;
   readonly acceptedAtUs = nowUs();
 
   answerPhase: AnswerPhase = 'none';
@@ -65,13 +70,11 @@ export class RunningExchange {
     readonly journal: ExchangeJournal;
     readonly request: IncomingMessage;
     readonly response: ServerResponse;
-    readonly provider: string;
   }) {
     this.id = parts.id;
     this.journal = parts.journal;
     this.request = parts.request;
     this.response = parts.response;
-    this.provider = parts.provider;
   }
 
   /** Lets the end of the answer go; does nothing when it is gone, or shall not go any more. */

@@ -14,6 +14,7 @@ import {
 import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
 import { connectionsMax, descriptorLimit, exchangesMax } from './admission.ts';
+import { AgentNames } from './agent-names.ts';
 import type { CoreContext, Fingerprints } from './core-context.ts';
 import { watchDeadlines } from './deadlines.ts';
 import { createDispatch } from './dispatch.ts';
@@ -78,6 +79,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     guard: createGuard(config.access, ownPorts),
     fingerprints: await loadFingerprints(config.dataDir, log),
     upstreams: createUpstreams(config, ownPorts),
+    agentNames: new AgentNames(config.claudeDirs ?? []),
     running: new Set(),
     exchangesMax: exchangesMax(descriptorsMax),
     metrics: new Metrics(),

@@ -5,6 +5,7 @@ import { getCACertificates } from 'node:tls';
 import type { CoreProvider } from '#core-config';
 import { http, https } from './node-http.ts';
 import { createProviderAddresses, type ProviderAddresses } from './provider-addresses.ts';
+import { providerTarget } from './provider-target.ts';
 
 /** How long an idle connection is kept when the provider does not say: many servers close after five seconds. */
 const idleMsDefault = 4_000;
@@ -70,7 +71,7 @@ export function createUpstream(provider: CoreProvider, options: UpstreamOptions)
     provider,
     hostHeader: url.host,
     request(method, path, headers) {
-      const request = send({ ...fixed, method, path: provider.basePath + path, headers });
+      const request = send({ ...fixed, method, path: providerTarget(provider, path), headers });
       // Every field is passed on; the size of the head is the bound.
       request.maxHeadersCount = 0;
       return request;

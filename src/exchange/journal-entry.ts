@@ -80,7 +80,7 @@ export interface RouteChosen {
   readonly agentName?: string;
   /** A sentence for a person. */
   readonly reason: string;
-  /** Path and query sent upstream, base path of the provider included. */
+  /** Path and query sent upstream, base path of the provider included; empty when nothing was sent. */
   readonly upstreamTarget: string;
   /** What a translation could not carry. */
   readonly dropped?: readonly string[];

@@ -73,6 +73,11 @@ export const problems = {
     sentence:
       'Too many connections are open for the descriptor limit of this process. Try again in a second.',
   },
+  'not-translatable': {
+    status: 400,
+    type: 'invalid_request_error',
+    sentence: 'The request cannot be said in the format of the provider that it is routed to.',
+  },
   'no-provider': { status: 503, type: 'api_error', sentence: 'No provider is configured for this request.' },
   'upstream-unreachable': { status: 502, type: 'api_error', sentence: 'The provider could not be reached.' },
   'upstream-closed': {

@@ -15,7 +15,7 @@ export { decodeContent } from './content-encoding.ts';
 export type { Dialect } from './dialect.ts';
 export { dialectOf, isEventStream, understandAnswer } from './dialect.ts';
 export type { ByteRange, JsonSlices, SliceOptions } from './json-slices.ts';
-export { sliceJson } from './json-slices.ts';
+export { findJsonValues, sliceJson } from './json-slices.ts';
 export type { JsonObject } from './json-value.ts';
 export { asArray, asCount, asObject, asText, jsonBytesMax, parseJson, utf8 } from './json-value.ts';
 export { understandChatCompletion } from './openai/chat-completion.ts';

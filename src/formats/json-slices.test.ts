@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type JsonSlices, sliceJson } from './json-slices.ts';
+import { findJsonValues, type JsonSlices, sliceJson } from './json-slices.ts';
 
 const keys = new Set(['messages', 'tools']);
 
@@ -137,5 +137,43 @@ describe('slices of a JSON object', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('findJsonValues', () => {
+  const text = Buffer.from('{"a":{"model":1}, "model" : "m\\"x", "tools":[1,{"b":2}],"n":12,"model":"last"}');
+  const wanted = new Set(['model', 'tools', 'n']);
+  const found = (bytes: Uint8Array) =>
+    Object.fromEntries(
+      [...findJsonValues(bytes, wanted)].map(([key, { start, end }]) => [
+        key,
+        text.toString('utf8', start, end),
+      ]),
+    );
+
+  it('finds whole values at the top, the last one of a repeated key', () => {
+    expect(found(text)).toEqual({ model: '"last"', tools: '[1,{"b":2}]', n: '12' });
+  });
+
+  it('finds in every beginning of a text what stands whole in it, and nothing else', () => {
+    for (let end = 0; end <= text.length; end += 1) {
+      const expected: Record<string, string> = {};
+      for (const [key, value] of [
+        ['model', '"m\\"x"'],
+        ['tools', '[1,{"b":2}]'],
+        ['n', '12,'],
+        ['model', '"last"'],
+      ] as const) {
+        const last = text.indexOf(value, key === 'n' ? 50 : 18) + value.length - (key === 'n' ? 1 : 0);
+        if (end > last) expected[key] = key === 'n' ? '12' : value;
+      }
+      expect(found(text.subarray(0, end)), `of ${end} bytes`).toEqual(expected);
+    }
+  });
+
+  it('finds nothing behind damage, and nothing in what is no object', () => {
+    expect(found(Buffer.from('{"a":tru,"model":"m"}'))).toEqual({});
+    expect(found(Buffer.from('["model"]'))).toEqual({});
+    expect(found(Buffer.from(''))).toEqual({});
   });
 });

@@ -81,6 +81,35 @@ export function sliceJson(
   }
 }
 
+/**
+ * Finds values of a top-level JSON object in the beginning of its text, which may end anywhere. Memory only for what is
+ * returned; what stands behind damage is not found.
+ * @returns whole values only; of a repeated key the last one
+ */
+export function findJsonValues(
+  prefix: Uint8Array,
+  keys: ReadonlySet<string>,
+): ReadonlyMap<string, ByteRange> {
+  const found = new Map<string, ByteRange>();
+  const end = prefix.length;
+  let at = skipSpace(prefix, 0, end);
+  if (at >= end || prefix[at] !== braceOpen) return found;
+  for (;;) {
+    const keyStart = skipSpace(prefix, at + 1, end);
+    const keyEnd = skipString(prefix, keyStart, end);
+    if (keyEnd < 0) return found;
+    const start = skipColon(prefix, keyEnd, end);
+    if (start < 0) return found;
+    at = skipValue(prefix, start, end);
+    // A number that reaches the end may go on behind it.
+    if (at < 0 || at >= end) return found;
+    const key = readKey(prefix, keyStart, keyEnd);
+    if (keys.has(key)) found.set(key, { start, end: at });
+    at = skipSpace(prefix, at, end);
+    if (at >= end || prefix[at] !== comma) return found;
+  }
+}
+
 /** Position after the array that begins at `at`, or -1; its elements are added to `found`. */
 function sliceArray(
   bytes: Uint8Array,

@@ -27,6 +27,7 @@ const layers: Readonly<Record<string, Layer>> = {
   formats: { modules: [], packages: [] },
   generation: { modules: [], packages: [] },
   translate: { modules: ['#formats'], packages: [] },
+  routing: { modules: ['#exchange'], types: ['#core-config'], packages: [] },
   guard: { modules: ['#exchange'], types: ['#core-config'], packages: [] },
   journal: { modules: ['#exchange'], types: ['#core-config'], packages: [] },
   core: {
@@ -37,6 +38,7 @@ const layers: Readonly<Record<string, Layer>> = {
       '#generation',
       '#guard',
       '#journal/write',
+      '#routing',
       '#translate',
     ],
     packages: [],

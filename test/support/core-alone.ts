@@ -24,7 +24,7 @@ export interface CoreAloneOptions {
 }
 
 type CoreConfigPatch = {
-  readonly [Key in keyof CoreConfig]?: CoreConfig[Key] extends readonly unknown[]
+  readonly [Key in keyof CoreConfig]?: NonNullable<CoreConfig[Key]> extends readonly unknown[]
     ? CoreConfig[Key]
     : Partial<CoreConfig[Key]>;
 };
@@ -185,6 +185,8 @@ function coreConfig(dataDir: string, options: CoreAloneOptions): CoreConfig {
       },
     ],
     defaultProvider: patch.defaultProvider ?? 'anthropic',
+    ...(patch.routes === undefined ? {} : { routes: patch.routes }),
+    ...(patch.claudeDirs === undefined ? {} : { claudeDirs: patch.claudeDirs }),
     ...(patch.dataAddress === undefined
       ? {}
       : { dataAddress: { host: '127.0.0.1', port: 0, ...patch.dataAddress } }),

@@ -57,6 +57,7 @@ export {
   requestBytes,
 } from './raw-client.ts';
 export { listStored, type ReadRequest, readBack, readBody, storedPages } from './read-back.ts';
+export { type JournaledExchange, readExchanges } from './read-exchanges.ts';
 export type { ConnectionEnd, ReceivedRequest } from './received-request.ts';
 export { type RecordState, recordSettled, recordState } from './record-settled.ts';
 export { type RecordedExchange, type Recording, recordings } from './recorded-exchanges.ts';

@@ -1,0 +1,143 @@
+import type { RouteCondition, RouteRule, RouteTarget } from '#core-config';
+import { parseByteSize } from './byte-size.ts';
+import { nearestName } from './nearest-name.ts';
+import { isMapping, type RawTree } from './raw-tree.ts';
+import type { Reader, Reading } from './setting.ts';
+import { hasControlCharacter } from './setting-readers.ts';
+
+const rulesMax = 200;
+const patternsMax = 100;
+
+/** The list under `routes`. What a rule leads to is checked where all providers are known. */
+export const routeRules: Reader<readonly RouteRule[]> = (written) => {
+  if (!Array.isArray(written)) return { wrong: 'is not a list of rules', fix: example };
+  if (written.length > rulesMax) return { wrong: `has more than ${rulesMax} rules` };
+  const value: RouteRule[] = [];
+  for (const [index, rule] of written.entries()) {
+    const reading = readRule(rule, index + 1);
+    if ('wrong' in reading) return { ...reading, wrong: `has a rule ${index + 1} that ${reading.wrong}` };
+    value.push(reading.value);
+  }
+  return { value };
+};
+
+const example = 'Write for example: - { when: { agent: code-reviewer }, to: "openai:gpt-5" }';
+
+function readRule(written: unknown, number: number): Reading<RouteRule> {
+  if (!isMapping(written)) return { wrong: 'is not a mapping of keys to values', fix: example };
+  const unknown = unknownKey(written, ['name', 'when', 'to', 'because']);
+  if (unknown !== undefined) return unknown;
+  const to = readRouteTarget(written.to);
+  if ('wrong' in to)
+    return { wrong: `leads nowhere: to ${to.wrong}`, fix: 'Write to: "provider:model" or to: provider.' };
+  const when = readCondition(written.when ?? {});
+  if ('wrong' in when) return when;
+  const { name, because } = written;
+  if (!isShortText(name ?? 'none') || !isShortText(because ?? 'none')) {
+    return { wrong: 'has a name or because that is not a text of at most 200 characters' };
+  }
+  return {
+    value: {
+      name: `rule ${number}${name === undefined ? '' : ` (${String(name)})`}`,
+      when: when.value,
+      to: to.value,
+      ...(because === undefined ? {} : { because: String(because) }),
+    },
+  };
+}
+
+/** `provider`, `provider:model` (the model may have colons of its own) or a mapping of the two. */
+export function readRouteTarget(written: unknown): Reading<RouteTarget> {
+  if (typeof written === 'string') {
+    const [, provider, model] = /^\s*([^:]+?)\s*(?::\s*(.+?)\s*)?$/.exec(written) ?? [];
+    if (provider === undefined || !isShortText(written)) return { wrong: 'is not "provider:model"' };
+    return { value: { provider, ...(model === undefined ? {} : { model }) } };
+  }
+  if (!isMapping(written)) return { wrong: 'is missing' };
+  const unknown = unknownKey(written, ['provider', 'model']);
+  if (unknown !== undefined) return unknown;
+  const { provider, model } = written;
+  if (!isShortText(provider)) return { wrong: 'names no provider' };
+  if (model !== undefined && !isShortText(model)) return { wrong: 'has a model that is not a text' };
+  return { value: { provider, ...(model === undefined ? {} : { model }) } };
+}
+
+const patternKeys = ['agent', 'model', 'session', 'path', 'tag', 'class', 'tool'] as const;
+const conditionKeys = [...patternKeys, 'header', 'body_bytes', 'thinking', 'time'];
+
+function readCondition(written: unknown): Reading<RouteCondition> {
+  if (!isMapping(written)) return { wrong: 'has a when that is not a mapping of keys to values' };
+  const unknown = unknownKey(written, conditionKeys);
+  if (unknown !== undefined) return unknown;
+  const value: { -readonly [Key in keyof RouteCondition]: RouteCondition[Key] } = {};
+  for (const key of patternKeys) {
+    if (written[key] === undefined) continue;
+    const patterns = readPatterns(written[key]);
+    if (patterns === undefined)
+      return { wrong: `has a when.${key} that is not a pattern or a list of patterns` };
+    value[key] = patterns;
+  }
+  const { header, thinking, body_bytes: bodyBytes, time } = written;
+  if (header !== undefined) {
+    const entries = isMapping(header) ? Object.entries(header) : [];
+    const read = entries.map(([name, patterns]) => [name, readPatterns(patterns)] as const);
+    if (
+      read.length === 0 ||
+      read.some(([name, patterns]) => patterns === undefined || !/^[\w-]+$/.test(name))
+    ) {
+      return { wrong: 'has a when.header that does not map names to patterns' };
+    }
+    value.header = Object.fromEntries(read.map(([name, patterns]) => [name, patterns ?? []]));
+  }
+  if (thinking !== undefined) {
+    if (typeof thinking !== 'boolean') return { wrong: 'has a when.thinking that is not true or false' };
+    value.thinking = thinking;
+  }
+  if (bodyBytes !== undefined) {
+    const range = readRange(bodyBytes);
+    if (range === undefined)
+      return { wrong: 'has a when.body_bytes that is not a size', fix: 'Write ">= 100KiB" or "< 1MB".' };
+    value.bodyBytes = range;
+  }
+  if (time !== undefined) {
+    const span = readTime(time);
+    if (span === undefined)
+      return { wrong: 'has a when.time that is not a span of the day', fix: 'Write "22:00-06:00".' };
+    value.time = span;
+  }
+  return { value };
+}
+
+function readPatterns(written: unknown): readonly string[] | undefined {
+  const list: unknown[] = Array.isArray(written) ? written : [written];
+  return list.length > 0 && list.length <= patternsMax && list.every(isShortText) ? list : undefined;
+}
+
+function readRange(written: unknown): { min: number; max: number } | undefined {
+  const [, comparison, size] = /^\s*(<=?|>=?)\s*(\S.*?)\s*$/.exec(String(written)) ?? [];
+  const bytes = size === undefined ? undefined : parseByteSize(size);
+  if (bytes === undefined) return undefined;
+  if (comparison === '<' || comparison === '<=')
+    return { min: 0, max: comparison === '<' ? bytes - 1 : bytes };
+  return { min: comparison === '>' ? bytes + 1 : bytes, max: Number.MAX_SAFE_INTEGER };
+}
+
+function readTime(written: unknown): { fromMinute: number; toMinute: number } | undefined {
+  const clock = '([01]\\d|2[0-4]):([0-5]\\d)';
+  const found = new RegExp(`^\\s*${clock}\\s*-\\s*${clock}\\s*$`).exec(String(written));
+  if (found === null) return undefined;
+  const [fromHour = 0, fromRest = 0, toHour = 0, toRest = 0] = found.slice(1).map(Number);
+  return { fromMinute: fromHour * 60 + fromRest, toMinute: toHour * 60 + toRest };
+}
+
+function isShortText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 200 && !hasControlCharacter(value);
+}
+
+function unknownKey(written: RawTree, known: readonly string[]): { wrong: string; fix: string } | undefined {
+  const key = Object.keys(written).find((name) => !known.includes(name));
+  if (key === undefined) return undefined;
+  const guess = nearestName(key, known);
+  const fix = guess === undefined ? `Known keys here: ${known.join(', ')}.` : `Did you mean "${guess}"?`;
+  return { wrong: `has the unknown key "${key.slice(0, 40)}"`, fix };
+}

@@ -1,0 +1,192 @@
+import type { CoreProvider } from '#core-config';
+import type { RouteChosen } from '#exchange';
+import { clientFormatOf, type Route } from '#routing';
+import {
+  type AnswerContext,
+  anthropicToOpenAiRequest,
+  capabilitiesOf,
+  estimateTokens,
+  patchModel,
+} from '#translate';
+import type { Arrival } from './accept.ts';
+import { answerWhole } from './answer-whole.ts';
+import type { CoreContext } from './core-context.ts';
+import { failExchange } from './fail.ts';
+import { HeldBody } from './held-body.ts';
+import { modelOf } from './peek-body.ts';
+import { providerHeadersFor, translatedHeadersFor } from './provider-headers.ts';
+import { providerTarget } from './provider-target.ts';
+import type { RunningExchange } from './running-exchange.ts';
+import type { Upstream } from './upstream.ts';
+
+/** A route with what was learned on the way to it. */
+export interface CoreRoute extends Route<CoreProvider> {
+  readonly agentName?: string | null | undefined;
+  readonly askedModel?: string | undefined;
+}
+
+/** All that one attempt needs. */
+export interface RequestPlan {
+  readonly upstream: Upstream;
+  readonly path: string;
+  readonly headers: readonly string[];
+  /** The whole body when it is not the client's own; otherwise that is relayed as it comes. */
+  readonly body?: Uint8Array;
+  /** The beginning of the client's body, when somebody has looked at it. */
+  readonly held?: HeldBody | undefined;
+  /** There when the answer has to be said in the client's format. */
+  readonly context?: AnswerContext;
+}
+
+/** More is not held to be rewritten. */
+const rewrittenBytesMax = 32 * 1024 * 1024;
+
+interface PlanOrder {
+  readonly arrival: Arrival;
+  readonly chosen: CoreRoute;
+  readonly held?: HeldBody | undefined;
+}
+
+/**
+ * Says the request as the provider of a route wants it, and writes down where it goes and why. What goes on as it came
+ * is planned at once; what has to be rewritten is held first.
+ * @returns undefined when the exchange got its answer here
+ */
+export function planRequest(
+  core: CoreContext,
+  exchange: RunningExchange,
+  order: PlanOrder,
+): RequestPlan | Promise<RequestPlan | undefined> {
+  const { chosen, arrival } = order;
+  const upstream = core.upstreams.get(chosen.provider.name);
+  if (upstream === undefined) throw new Error(`provider "${chosen.provider.name}" has no upstream`);
+  const { method } = exchange.request;
+  const path = withoutQuery(arrival.path);
+  const isOther = clientFormatOf(method!, path) === 'anthropic' && chosen.provider.format === 'openai';
+  if (isOther && path.endsWith('/count_tokens')) return estimate(core, exchange, order);
+  if (isOther) return translated(core, exchange, order, upstream);
+  if (chosen.model !== undefined) return patched(core, exchange, order, upstream);
+
+  noteRoute(core, exchange, chosen, { path: arrival.path });
+  const headers = providerHeadersFor(exchange.request.rawHeaders, method!, upstream);
+  return { upstream, path: arrival.path, headers, held: order.held };
+}
+
+/** Everything else of the body stays as the client wrote it. */
+async function patched(
+  core: CoreContext,
+  exchange: RunningExchange,
+  { arrival, chosen, held }: PlanOrder,
+  upstream: Upstream,
+): Promise<RequestPlan | undefined> {
+  const body = await wholeBody(core, exchange, held);
+  if (body === undefined) return undefined;
+  const askedModel = modelOf(body);
+  const changed = askedModel === chosen.model ? undefined : patchModel(body, chosen.model!);
+  const routedModel = changed === undefined ? {} : { routedModel: chosen.model! };
+  noteRoute(core, exchange, { ...chosen, askedModel }, { path: arrival.path, ...routedModel });
+  const sent = changed ?? body;
+  const { rawHeaders, method } = exchange.request;
+  const headers = providerHeadersFor(rawHeaders, method!, upstream, sent.length);
+  return { upstream, path: arrival.path, headers, body: sent };
+}
+
+async function translated(
+  core: CoreContext,
+  exchange: RunningExchange,
+  { chosen, held }: PlanOrder,
+  upstream: Upstream,
+): Promise<RequestPlan | undefined> {
+  const body = await wholeBody(core, exchange, held);
+  if (body === undefined) return undefined;
+  const askedModel = modelOf(body);
+  const model = chosen.model ?? askedModel ?? '';
+  const said = anthropicToOpenAiRequest(body, {
+    model,
+    capabilities: capabilitiesOf(model),
+    thinking: 'drop',
+    messageId: `msg_${exchange.id}`,
+  });
+  const told = { ...chosen, askedModel };
+  if (said.kind === 'refused') {
+    noteRoute(core, exchange, told, { dropped: said.dropped });
+    const problem = { code: 'not-translatable', detail: said.sentence } as const;
+    failExchange(core, exchange, { problem, end: 'answered-by-us', cause: said.sentence });
+    return undefined;
+  }
+  const path = `/v1${said.path}`;
+  const routedModel = model === askedModel ? {} : { routedModel: model };
+  noteRoute(core, exchange, told, { path, dropped: said.dropped, ...routedModel });
+  const headers = translatedHeadersFor(exchange.request.rawHeaders, upstream, {
+    bodyBytes: said.body.length,
+    isStreaming: said.isStreaming,
+  });
+  return { upstream, path, headers, body: said.body, context: said.context };
+}
+
+/** Providers of the other format cannot count without answering. */
+async function estimate(
+  core: CoreContext,
+  exchange: RunningExchange,
+  { chosen, held }: PlanOrder,
+): Promise<undefined> {
+  const request = await wholeBody(core, exchange, held);
+  if (request === undefined) return undefined;
+  const reason = `${chosen.reason}; estimated here, "${chosen.provider.name}" does not count tokens`;
+  noteRoute(core, exchange, { ...chosen, askedModel: modelOf(request), reason }, {});
+  const body = Buffer.from(JSON.stringify({ input_tokens: estimateTokens(request) }));
+  const headers = [
+    ...['content-type', 'application/json', 'content-length', String(body.length)],
+    ...['request-id', `req_${exchange.id}`, 'x-throughline-estimate', '1'],
+  ];
+  answerWhole(exchange, { status: 200, headers, body }, { source: 'throughline', end: 'finished' });
+  return undefined;
+}
+
+/** Undefined when the exchange has ended meanwhile, or ends here because there is too much. */
+async function wholeBody(
+  core: CoreContext,
+  exchange: RunningExchange,
+  held = new HeldBody(core, exchange),
+): Promise<Uint8Array | undefined> {
+  const fits = await held.growWhole(rewrittenBytesMax);
+  if (exchange.answerPhase !== 'none') return undefined;
+  if (!fits) {
+    const problem = {
+      code: 'body-too-large',
+      detail: 'at most 32 MiB can be routed to another model',
+    } as const;
+    failExchange(core, exchange, { problem, end: 'answered-by-us' });
+    return undefined;
+  }
+  return held.release();
+}
+
+interface SentAs {
+  /** Absent = nothing was sent. */
+  readonly path?: string;
+  readonly routedModel?: string;
+  readonly dropped?: readonly string[];
+}
+
+function noteRoute(core: CoreContext, exchange: RunningExchange, chosen: CoreRoute, sent: SentAs): void {
+  const { provider, reason, agentName, askedModel } = chosen;
+  const { path, routedModel, dropped = [] } = sent;
+  const note: { -readonly [Key in keyof RouteChosen]: RouteChosen[Key] } = {
+    provider: provider.name,
+    format: provider.format,
+    reason,
+    upstreamTarget: path === undefined ? '' : core.fingerprints.target(providerTarget(provider, path)),
+  };
+  if (askedModel !== undefined) note.askedModel = askedModel;
+  if (routedModel !== undefined) note.routedModel = routedModel;
+  if (typeof agentName === 'string') note.agentName = agentName;
+  if (dropped.length > 0) note.dropped = dropped;
+  exchange.route = note;
+  exchange.journal.routeChosen(note);
+}
+
+function withoutQuery(path: string): string {
+  const at = path.indexOf('?');
+  return at < 0 ? path : path.slice(0, at);
+}

@@ -1,0 +1,10 @@
+/**
+ * Where a request goes and why: rules and what is known about the request in, a decision out. Pure: no clock, no files,
+ * no network, so that core decides with it, and the command line and the API tell with the same code what core would do.
+ * It must not know how anything of this is found out.
+ *
+ * Read `route.ts` first.
+ */
+export { clientFormatOf } from './client-format.ts';
+export type { Known, KnownBody, Missing } from './known.ts';
+export { type Decision, type Route, type RouteTable, route } from './route.ts';
