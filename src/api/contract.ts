@@ -4,9 +4,16 @@ import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
 import { requestRoutes } from './requests.ts';
 import type { BodyOf, QueryOf } from './route.ts';
+import { routingRoutes } from './routing.ts';
 
 /** Every route of proxy-data, once. Handlers, documentation and clients are derived from it. */
-export const contract = { ...requestRoutes, ...eventRoutes, ...configRoutes, ...healthRoutes } as const;
+export const contract = {
+  ...requestRoutes,
+  ...eventRoutes,
+  ...configRoutes,
+  ...routingRoutes,
+  ...healthRoutes,
+} as const;
 
 export type RouteKey = keyof typeof contract;
 export type RouteQuery<K extends RouteKey> = QueryOf<(typeof contract)[K]>;

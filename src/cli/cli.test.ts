@@ -75,6 +75,12 @@ describe('without running services', () => {
     ['help tail', 0, /--lines <count>/],
     ['config show --origin', 0, /server\.port: 3000 {2}# default/],
     ['config validate', 0, /is valid/],
+    ['routes', 0, /^everything else → anthropic\n$/],
+    [
+      'routes explain --agent a --model m',
+      0,
+      /^anthropic:m\nbecause: default provider, no rule claims it \(subagent a\)\n$/,
+    ],
   ])('"%s" ends with %d', async (line, code, text) => {
     const result = await run(home, ...line.split(' '));
     expect(result).toMatchObject({ code, stderr: '' });

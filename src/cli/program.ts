@@ -28,6 +28,7 @@ export function createProgram(): Command {
   addServiceCommands(program);
   addReplacingCommands(program);
   addReadingCommands(program);
+  addRoutesCommands(program);
   addConfigCommands(program);
   addDatabaseCommands(program);
   return program;
@@ -152,6 +153,35 @@ function addConfigCommands(program: Command): void {
     .action(async (_options, command: Command) => {
       const { validateConfig } = await import('./config.ts');
       await validateConfig(command.optsWithGlobals());
+    });
+}
+
+function addRoutesCommands(program: Command): void {
+  const routes = program.command('routes').description('say where requests go, and why');
+  routes
+    .command('list', { isDefault: true })
+    .description('print the rules in the order in which they are tried')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { listRoutes } = await import('./routes.ts');
+      await listRoutes(command.optsWithGlobals());
+    });
+  routes
+    .command('explain')
+    .description('say where a request would go and why, without sending one')
+    .option('--agent <name>', 'name of the subagent')
+    .option('--model <model>', 'the asked model')
+    .option('--session <id>', 'session id')
+    .option('--tag <tag>', 'tag of the address')
+    .option('--class <class>', 'class of the request')
+    .option('--path <path>', 'path; default: /v1/messages')
+    .option('--tool <name>', 'name of a declared tool')
+    .option('--header <name=value...>', 'headers')
+    .option('--thinking', 'thinking is on')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { explainRoutes } = await import('./routes.ts');
+      await explainRoutes(command.optsWithGlobals());
     });
 }
 

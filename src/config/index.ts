@@ -5,6 +5,7 @@
  * Read `config-schema.ts` first: every key, its default and its meaning. `load-config.ts` is the way from a file to
  * a `ResolvedConfig`; `data-directory.ts` is the only part that writes.
  */
+export type { RouteRule, RouteTarget } from '#core-config';
 export type { ConfigProblem } from './config-problem.ts';
 export { formatConfigProblem } from './config-problem.ts';
 export type { DataDirResult } from './data-directory.ts';

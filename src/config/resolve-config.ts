@@ -57,6 +57,11 @@ export function resolveConfig(config: ReadConfig, around: Surroundings): Resolve
       access: core.access,
       ports: [...new Set([server.port, server.data_port])],
       logLevel,
+      routing: {
+        providers: core.providers.map(({ name, format }) => ({ name, format })),
+        defaultProvider: core.defaultProvider,
+        routes: core.routes ?? [],
+      },
       shown: around.shown,
     },
     supervisor: supervisorConfig(config, around),

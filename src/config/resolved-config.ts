@@ -1,4 +1,4 @@
-import type { AccessConfig, CoreConfig } from '#core-config';
+import type { AccessConfig, CoreConfig, CoreProvider, RouteRule } from '#core-config';
 
 /**
  * The configuration with every default filled in, every variable expanded and every path absolute, one part for
@@ -36,8 +36,16 @@ export interface DataConfig {
   /** Ports that may stand in `Host`, because a front or proxy-data itself is reached through them. */
   readonly ports: readonly number[];
   readonly logLevel: LogLevel;
+  /** What core decides by, without what only core needs. */
+  readonly routing: RoutingConfig;
   /** What `/api/v2/config` shows: no secrets. */
   readonly shown: Readonly<Record<string, unknown>>;
+}
+
+export interface RoutingConfig {
+  readonly providers: readonly Pick<CoreProvider, 'name' | 'format'>[];
+  readonly defaultProvider: string;
+  readonly routes: readonly RouteRule[];
 }
 
 export interface SupervisorConfig {

@@ -38,6 +38,7 @@ function orderFor(dir: TempDir, port = 0): StartOrder {
     access,
     ports: [],
     logLevel: 'info',
+    routing: { providers: [], defaultProvider: 'anthropic', routes: [] },
     shown: {
       providers: { anthropic: { format: 'anthropic' } },
       subagents: { enable: true, mappings: { a: 'p:m' } },

@@ -12,6 +12,7 @@ import { configHandlers } from './handlers/config.ts';
 import { eventHandlers } from './handlers/events.ts';
 import { healthHandlers } from './handlers/health.ts';
 import { requestHandlers } from './handlers/requests.ts';
+import { routingHandlers } from './handlers/routing.ts';
 import { createHealth } from './health.ts';
 import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
@@ -22,7 +23,7 @@ import { createDamageReport } from './report-damage.ts';
 import { createStoreAccess } from './store-access.ts';
 
 export interface DataServerOptions {
-  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'store'>;
+  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store'>;
   readonly version: string;
   readonly rules: EntranceRules;
   readonly openStore: () => Promise<Store>;
@@ -88,6 +89,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
       }),
       ...eventHandlers(live),
       ...configHandlers(config),
+      ...routingHandlers(config),
       ...healthHandlers({
         health,
         isDraining: () => isDraining,

@@ -6,5 +6,6 @@
  * Read `route.ts` first.
  */
 export { clientFormatOf } from './client-format.ts';
+export { type Explanation, explainRoute, type ImaginedRequest } from './explain.ts';
 export type { Known, KnownBody, Missing } from './known.ts';
 export { type Decision, type Route, type RouteTable, route } from './route.ts';

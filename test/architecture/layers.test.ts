@@ -65,6 +65,7 @@ const layers: Readonly<Record<string, Layer>> = {
       '#formats',
       '#generation',
       '#guard',
+      '#routing',
       '#search',
       '#store',
       '#transcripts',
@@ -74,7 +75,7 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   supervisor: { modules: ['#generation'], packages: [] },
   cli: {
-    modules: ['#config', '#generation', '#store', '#supervisor'],
+    modules: ['#config', '#generation', '#routing', '#store', '#supervisor'],
     types: ['#api'],
     packages: ['commander'],
   },

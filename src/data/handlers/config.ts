@@ -12,12 +12,12 @@ export function configHandlers({
   };
 }
 
-function subagentsOf(value: unknown): { enable: boolean; mappings: Record<string, string> } {
+export function subagentsOf(value: unknown): { enable: boolean; mappings: Record<string, string> } {
   const { enable, mappings } = objectOf(value);
   const entries = Object.entries(objectOf(mappings)).map(([agent, target]) => [agent, String(target)]);
   return { enable: enable === true, mappings: Object.fromEntries(entries) };
 }
 
-function objectOf(value: unknown): Record<string, unknown> {
+export function objectOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }

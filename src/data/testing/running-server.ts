@@ -3,6 +3,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { DataConfig } from '#config';
 import type { RecorderStatus } from '#exchange';
 import { type ExchangeToStore, openStore, type Store } from '#store';
 import type { EntranceRules } from '../entrance.ts';
@@ -30,9 +31,11 @@ const openRules: EntranceRules = { allowedOrigins: [], judge: () => undefined, j
 export async function runServer({
   rules = openRules,
   shown = {},
+  routing = { providers: [], defaultProvider: 'anthropic', routes: [] },
 }: {
   rules?: EntranceRules;
   shown?: Record<string, unknown>;
+  routing?: DataConfig['routing'];
 } = {}): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'throughline-data-'));
   const databasePath = join(dataDir, 'throughline.db');
@@ -40,7 +43,7 @@ export async function runServer({
   const writer = await openStore(storeConfig, { role: 'writer' });
   const logged: Record<string, unknown>[] = [];
   const server = createDataServer({
-    config: { dataDir, shown, store: storeConfig },
+    config: { dataDir, shown, routing, store: storeConfig },
     version: '1.2.3',
     rules,
     openStore: () => openStore(storeConfig, { role: 'reader' }),
