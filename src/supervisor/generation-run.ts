@@ -99,6 +99,11 @@ export class GenerationRun {
     return (this.#readyAtMs ?? Date.now()) - this.#startedAtMs;
   }
 
+  /** It was asked for a sign of life and gave none. */
+  get isHanging(): boolean {
+    return this.#heartbeat.isHanging;
+  }
+
   drain(reason: DrainReason): void {
     this.#program.send({ type: 'drain', reason });
   }

@@ -131,6 +131,11 @@ export class ServiceRun {
     return this.#state.stage === 'stopped' && this.#runs.size === 0;
   }
 
+  /** True when all that is left does not answer any more. */
+  get isHanging(): boolean {
+    return this.#runs.size > 0 && this.#runs.values().every((run) => run.isHanging);
+  }
+
   /** Exchanges that all processes together still have open while they leave. */
   get openExchanges(): number {
     let open = 0;

@@ -75,7 +75,8 @@ export class ShutDown {
     if (service === undefined) return;
     if (!this.#isHurried) {
       service.drain();
-      if (await this.#isGone(service, drainMs, () => this.#isHurried)) return;
+      // Who hangs may wake up and finish, but a stop does not wait a quarter of an hour for that.
+      if (await this.#isGone(service, drainMs, () => this.#isHurried || service.isHanging)) return;
     }
     service.stop();
     if (await this.#isGone(service, obeyMs)) return;

@@ -108,8 +108,8 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
 function defaultConfig(options: ThroughlineOptions): Record<string, unknown> {
   return {
     server: { host: '127.0.0.1', port: 0, core_port: 0, data_port: 0, timeouts: { drain: '3s' } },
-    // Tests that are about one process of proxy-core shall not depend on the machine.
-    core: { workers: 1 },
+    // Not `auto`: many tests are about one process of proxy-core, whatever the machine.
+    core: { workers: Number(process.env.THROUGHLINE_TEST_WORKERS ?? 1) },
     providers: { anthropic: { base_url: options.providerOrigin } },
     journal: { ballast: 0 },
   };
