@@ -45,7 +45,7 @@ describe('the systemd units', () => {
       ([, address]) => address,
     );
     const hosts = ['127.0.0.1', '[::1]'];
-    expect(addresses).toEqual(hosts.flatMap((host) => [3000, 3001, 3002].map((port) => `${host}:${port}`)));
+    expect(addresses).toEqual([3000, 3001, 3002].flatMap((port) => hosts.map((host) => `${host}:${port}`)));
   });
 });
 
