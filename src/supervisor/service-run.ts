@@ -5,19 +5,18 @@ import { next } from './handover.ts';
 import { type Heartbeat, heartbeatDefaultMs } from './heartbeat.ts';
 import type { Log } from './log.ts';
 import { ProcessMap } from './process-map.ts';
-import type { Replacement, ServiceStatus, WorkerStatus } from './run-state.ts';
+import type { Replacement, ServiceStatus } from './run-state.ts';
 import {
-  generationOf,
   initialState,
   type ServiceCommand,
   type ServiceEvent,
   type ServiceState,
-  startingBeside,
   type Wish,
   workerOf,
 } from './service-state.ts';
+import { serviceStatus } from './service-status.ts';
 import type { Release, ServiceName } from './supervisor-options.ts';
-import { isSameProcess, type ProcessName, type RestartPolicy, type Worker } from './worker.ts';
+import { isSameProcess, type ProcessName, type RestartPolicy } from './worker.ts';
 
 /** proxy-core is back at once, or within a second when it keeps dying; the others may take their time. */
 const policies: Record<ServiceName, RestartPolicy> = {
@@ -151,42 +150,13 @@ export class ServiceRun {
   }
 
   status(): ServiceStatus {
-    const workers = this.#state.workers.map((worker) => this.#workerStatus(worker));
-    const trouble = this.#trouble();
-    const { state: _, trouble: __, ...first } = workers[0] ?? { worker: 1, version: this.release.version };
-    return {
-      ...first,
+    return serviceStatus(this.#state, {
       service: this.service,
-      state: stateOf(this.#state),
-      generation: generationOf(this.#state),
-      ...(trouble === undefined ? {} : { trouble }),
-      workers,
-      candidates: startingBeside(this.#state).flatMap((process) => this.#runs.get(process)?.status() ?? []),
-      retiring: this.#state.retiring.flatMap((process) => this.#runs.get(process)?.status() ?? []),
-      ...(this.#lastReplacement === undefined ? {} : { lastReplacement: this.#lastReplacement }),
-    };
-  }
-
-  #workerStatus({ worker, generation, phase }: Worker): WorkerStatus {
-    const trouble = this.#troubles.get(worker);
-    return {
-      ...(this.#runs.get({ worker, generation })?.status() ?? {
-        generation,
-        worker,
-        version: this.release.version,
-      }),
-      state: phase.kind,
-      ...(phase.kind === 'ready' ? { readyAtMs: phase.readyAtMs } : {}),
-      ...(trouble === undefined ? {} : { trouble }),
-    };
-  }
-
-  #trouble(): string | undefined {
-    if (this.#troubles.size === 0) return undefined;
-    const isOne = this.#state.workers.length <= 1;
-    return [...this.#troubles]
-      .map(([worker, text]) => (isOne ? text : `worker ${worker}: ${text}`))
-      .join('; ');
+      version: this.release.version,
+      statusOf: (process) => this.#runs.get(process)?.status(),
+      troubles: this.#troubles,
+      lastReplacement: this.#lastReplacement,
+    });
   }
 
   #dispatch(event: ServiceEvent): void {
@@ -426,11 +396,4 @@ export class ServiceRun {
   ): void {
     this.#options.log.write(level, `${this.service} ${text}`, { ...process, ...fields });
   }
-}
-
-function stateOf({ stage, workers }: ServiceState): ServiceStatus['state'] {
-  if (stage !== 'running') return stage;
-  const kinds = workers.map(({ phase }) => phase.kind);
-  if (kinds.every((kind) => kind === 'ready')) return 'ready';
-  return kinds.includes('starting') ? 'starting' : 'waiting';
 }
