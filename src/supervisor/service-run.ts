@@ -1,3 +1,4 @@
+import type { ToService } from '#generation';
 import type { BoundListener } from './bind-listeners.ts';
 import { type Doubt, DoubtedWorkers } from './doubted-workers.ts';
 import { GenerationRun } from './generation-run.ts';
@@ -15,6 +16,7 @@ import {
   workerOf,
 } from './service-state.ts';
 import { serviceStatus } from './service-status.ts';
+import type { SuccessionPlan } from './start-program.ts';
 import type { Release, ServiceName } from './supervisor-options.ts';
 import { isSameProcess, type ProcessName, type RestartPolicy } from './worker.ts';
 
@@ -38,6 +40,8 @@ export interface ServiceRunOptions {
   readonly heartbeatMs: number | undefined;
   /** The highest generation of a supervisor before this one, whose generations still work; absent = there is none. */
   readonly generationBefore?: number;
+  /** How its processes go on when this supervisor dies; absent = they leave. */
+  readonly succession?: SuccessionPlan;
   readonly log: Log;
   /** After every change of the state or of what `status` says. */
   readonly onChange: () => void;
@@ -119,6 +123,11 @@ export class ServiceRun {
   /** Tells everything to leave now; it is not started again. */
   stop(): void {
     this.#dispatch({ kind: 'stop' });
+  }
+
+  /** Says to every process what changes nothing about its life. */
+  tellAll(message: ToService): void {
+    for (const run of this.#runs.values()) run.send(message);
   }
 
   /** The last resort for processes that do not listen. */
@@ -226,7 +235,7 @@ export class ServiceRun {
   }
 
   #spawn(process: ProcessName, place: number): void {
-    const { service, listeners, log, readyWithinMs = readyWithinDefaultMs } = this.#options;
+    const { service, listeners, log, readyWithinMs = readyWithinDefaultMs, succession } = this.#options;
     const { candidate, workers } = this.#state;
     const hasOthers = this.#runs.entries().some(([{ generation }]) => generation !== process.generation);
     const run = new GenerationRun(
@@ -240,6 +249,7 @@ export class ServiceRun {
         readyWithinMs,
         // The others have work that takes a while, and nobody's stream depends on them.
         heartbeatMs: service === 'core' ? (this.#options.heartbeatMs ?? heartbeatDefaultMs) : undefined,
+        ...(succession === undefined ? {} : { succession }),
         log,
       },
       {

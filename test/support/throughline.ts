@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stopEverything } from '#supervisor';
 import { endProcess, isRunning, type OwnProcess, startNode } from './child-process.ts';
 import { ownCli } from './own-cli.ts';
 import { makeTempHome, type TempHome } from './temp-home.ts';
@@ -62,12 +63,16 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
     ...(options.node === undefined ? {} : { node: options.node }),
     launcher: options.launcher ?? [],
     descriptors: options.descriptors ?? [],
+    isSupervisor: true,
   });
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];
   const stop = async (): Promise<void> => {
     const pids = allPids(readState(home.dataDir, supervisor.pid));
     await endProcess(supervisor, 15_000);
+    // One that a test has killed is followed by another one.
+    if (supervisor.exit()?.signal === 'SIGKILL')
+      await stopEverything(home.dataDir, { now: true, onFound: () => {} });
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     if (options.home === undefined) home.remove();
   };

@@ -35,9 +35,15 @@ describe('the systemd units', () => {
   });
 
   it('start again what ended, let answers end, and keep files private', () => {
-    for (const line of ['Restart=always', 'KillMode=mixed', 'TimeoutStopSec=16min', 'UMask=0077'])
+    for (const line of ['Restart=always', 'TimeoutStopSec=16min', 'UMask=0077'])
       expect(service.split('\n')).toContain(line);
     expect(service).not.toMatch(/^(User|MemoryDenyWriteExecute)=/m);
+  });
+
+  it('leave it to Throughline what becomes of its processes when one of them dies', () => {
+    for (const line of ['KillMode=process', 'OOMPolicy=continue'])
+      expect(service.split('\n')).toContain(line);
+    expect(service).toMatch(/^ExecStopPost=\/bin\/sh -c '.*SERVICE_RESULT.* timeout .*' sh \S+ stop --now$/m);
   });
 
   it('listen on loopback only', () => {

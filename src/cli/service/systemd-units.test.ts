@@ -19,6 +19,8 @@ const facts: ServiceFacts = {
   homeDir: '/home/me',
 };
 
+const stopPost = `ExecStopPost=/bin/sh -c 'test "$$SERVICE_RESULT" != timeout || exec "$$@"' sh `;
+
 /** Without the header of a template, or the mark of what was written. */
 function lines(unit: string): string[] {
   return unit.slice(unit.indexOf('[Unit]')).split('\n');
@@ -31,6 +33,7 @@ describe('the units of systemd', () => {
     expect(changed).toEqual([
       'ExecStart=/opt/throughline/bin/throughline up',
       'Environment=PATH=/opt/node/bin:/usr/local/bin:/usr/bin:/bin',
+      `${stopPost}/opt/throughline/bin/throughline stop --now`,
     ]);
     expect(service).toHaveLength(lines(serviceTemplate).length);
     expect(lines(socketUnit(socketTemplate, facts))).toEqual(lines(socketTemplate));
@@ -47,6 +50,9 @@ describe('the units of systemd', () => {
     expect(service).toContain(
       'ExecStart=/opt/throughline/bin/throughline up --config /home/me/throughline.yaml',
     );
+    expect(service).toContain(
+      `${stopPost}/opt/throughline/bin/throughline stop --now --config /home/me/throughline.yaml`,
+    );
     expect(service).toContain('TimeoutStopSec=181min');
     const socket = lines(socketUnit(socketTemplate, configured));
     expect(socket.filter((line) => line.startsWith('ListenStream'))).toEqual(['ListenStream=192.0.2.7:80']);
@@ -62,6 +68,9 @@ describe('the units of systemd', () => {
     });
     expect(lines(unit)).toContain(
       'ExecStart="/a b/100%%/$HOME/throughline" up --config "/c d/100%%/$$HOME/\\"q\\"\\\\x/config.yaml"',
+    );
+    expect(lines(unit)).toContain(
+      `${stopPost}"/a b/100%%/$$HOME/throughline" stop --now --config "/c d/100%%/$$HOME/\\"q\\"\\\\x/config.yaml"`,
     );
     expect(lines(unit)).toContain(
       'Environment="PATH=/e f/100%%/$HOME/bin:/usr/local/bin:/usr/bin:/bin" THROUGHLINE_DATA_DIR=/d/data',

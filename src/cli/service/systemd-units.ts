@@ -7,11 +7,14 @@ export function serviceUnit(template: string, facts: ServiceFacts): string {
   const { program, configFile } = facts;
   const config = configFile === undefined ? [] : ['--config', quotedArgument(configFile)];
   const command = [quotedProgram(program), 'up', ...config].join(' ');
+  const lastResort = [quotedArgument(program), 'stop', '--now', ...config].join(' ');
   const variables = Object.entries(serviceVariables(facts)).map(([name, value]) =>
     quoted(`${name}=${value}`),
   );
   const lines = [
     [/^ExecStart=.*$/m, `ExecStart=${command}`],
+    // The words of the shell stay as they are; what it runs are arguments of it.
+    [/(?<=^ExecStopPost=.*' sh ).*$/m, lastResort],
     [/^Environment=PATH=.*$/m, `Environment=${variables.join(' ')}`],
     [/^TimeoutStopSec=.*$/m, `TimeoutStopSec=${stopMinutes(facts)}min`],
   ] as const;
