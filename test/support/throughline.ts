@@ -43,6 +43,8 @@ export interface Throughline {
   logs(): string;
   /** SIGKILL to one service; the supervisor brings it back. Returns the pid that was killed. */
   kill(service: ServiceName): number;
+  /** All processes die at once, as in a power cut: nothing is tidied up. Resolves when they are gone. */
+  crash(): Promise<void>;
   /** Ends everything, waits, and leaves nothing behind. Idempotent. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -100,6 +102,14 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
         if (pid === undefined) throw new Error(`${service} is not running`);
         process.kill(pid, 'SIGKILL');
         return pid;
+      },
+      async crash() {
+        const services = allPids(readState(home.dataDir, supervisor.pid));
+        // Stopped first, so that it does not start again what is just being killed.
+        process.kill(supervisor.pid, 'SIGSTOP');
+        const pids = [...services, supervisor.pid];
+        for (const pid of pids) process.kill(pid, 'SIGKILL');
+        await waitFor(() => !pids.some(isRunning), { what: 'all processes to be gone' });
       },
       stop,
       [Symbol.asyncDispose]: stop,
