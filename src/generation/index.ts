@@ -32,4 +32,4 @@ export type { LockHolder, ProcessLock, ProcessLockResult } from './process-lock.
 export { acquireProcessLock, readProcessLock } from './process-lock.ts';
 export { reportDraining, reportFailed, reportReady, reportTainted } from './report.ts';
 export { sameHost } from './same-host.ts';
-export { onDrain, onStop, parseStartOrder, receiveStartOrder } from './supervisor-link.ts';
+export { isSupervised, onDrain, onStop, parseStartOrder, receiveStartOrder } from './supervisor-link.ts';

@@ -55,6 +55,11 @@ export class Orphan {
     void this.#live(options.supervisedMs);
   }
 
+  /** It has been adopted. */
+  get hasSupervisor(): boolean {
+    return this.#link !== undefined;
+  }
+
   /** Never throws; without a supervisor nobody hears it. */
   send(message: FromService): void {
     this.#link?.send(message);

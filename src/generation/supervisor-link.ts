@@ -90,6 +90,11 @@ export function tellSupervisor(message: FromService): Promise<void> {
   return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
 }
 
+/** False while the supervisor of this process is gone and no other one has been found. */
+export function isSupervised(): boolean {
+  return orphan === undefined || orphan.hasSupervisor;
+}
+
 /** Checks a start order that came from outside. Throws with a sentence that names what is wrong. */
 export function parseStartOrder(value: unknown): StartOrder {
   const order = value as StartOrder;

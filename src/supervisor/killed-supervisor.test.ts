@@ -82,7 +82,7 @@ describe('a supervisor that is killed', () => {
   });
 
   it('UPG-07: is followed again and again, and there is never more than one', async () => {
-    const first = await settled(everything);
+    const first = await settled(everything, { coreWorkers: 2 });
     const held = [];
     const killed = [first.process.pid];
     await kill(first);
@@ -100,8 +100,8 @@ describe('a supervisor that is killed', () => {
     await waitFor(async () =>
       (await askStatus(last.controlSocket)).services.every(({ orphans }) => orphans === undefined),
     );
-    // Everybody who ever started is gone, but for the last three.
-    expect(pidsOf(first.diary()).filter(isRunning)).toHaveLength(3);
+    // Everybody who ever started is gone, but for two workers and the two others.
+    expect(pidsOf(first.diary()).filter(isRunning)).toHaveLength(4);
   }, 120_000);
 
   it('keeps what its services run, whatever else it would start by now', async () => {

@@ -130,7 +130,10 @@ export class RunningSupervisor {
 
   /** Goes on where a dead supervisor was. Its orphans serve until the services here do. */
   async goOn(lock: ProcessLock): Promise<void> {
-    this.log.write('warn', 'the supervisor before this one died; this one goes on');
+    this.log.write(
+      'warn',
+      'the supervisor before this one died; this one goes on. To end everything: throughline stop',
+    );
     await this.open(lock);
     // Should this one die before anybody has found it, it must not have started what would be left as well.
     await this.#orphans.adoptedOne(firstOrphanWithinMs);

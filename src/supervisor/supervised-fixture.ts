@@ -55,6 +55,8 @@ export function supervise(
     dir?: TempDir;
     /** Something that loads the supervisor of tests. */
     program?: string;
+    /** See `SpawnOptions`. */
+    launcher?: readonly string[];
   } = {},
 ) {
   const dir = settings.dir ?? makeTempDir('supervisor');
@@ -84,10 +86,10 @@ export function supervise(
     env: {},
     input: '',
     isSupervisor: true,
+    launcher: settings.launcher ?? [],
   });
-  const supervised = { dir, process: running, diary };
-  supervisors.push(supervised);
-  return supervised;
+  supervisors.push({ dir, process: running, diary });
+  return { dir, process: running, diary: () => linesOf(diary) };
 }
 
 export async function settled(
@@ -102,7 +104,7 @@ export async function settled(
   const state = () => readRunStates(dir.path)[0]!;
   const first = JSON.parse(process.stdout()) as RunState;
   const port = (purpose: string) => first.addresses.find((one) => one.purpose === purpose)?.port ?? 0;
-  return { dir, process, state, diary: () => linesOf(diary), port };
+  return { dir, process, state, diary, port };
 }
 
 function linesOf(diary: string): string[] {

@@ -122,6 +122,20 @@ describe('a supervisor', () => {
     expect(await process.exited).toEqual({ code: 130, signal: null });
   });
 
+  it('stops in order when its terminal is closed', async () => {
+    // `script` gives what it runs a terminal of its own, which is closed when it ends.
+    const terminal = supervise(everything, {
+      launcher: ['/bin/sh', '-c', `exec script -qec "'$1' '$2' '$3'" /dev/null`, 'sh'],
+    });
+    const state = () => readRunStates(terminal.dir.path)[0];
+    await waitFor(() => state()?.services.every((one) => one.state === 'ready'), { timeoutMs: 45_000 });
+    const { pid = 0, services = [] } = state() ?? {};
+    terminal.process.child.kill('SIGKILL');
+    await waitFor(() => ![pid, ...services.map((one) => one.pid ?? 0)].some(isRunning));
+    expect(terminal.diary().filter((line) => line.endsWith('left'))).toHaveLength(3);
+    expect(terminal.diary().filter((line) => line.includes('start'))).toHaveLength(3);
+  });
+
   it('answers on its control socket and stops when that asks for it', async () => {
     const { process, state } = await settled(everything);
     const answer = await askStatus(state().controlSocket);
