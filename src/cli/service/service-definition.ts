@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import type { LoadedConfig } from '#config';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { installation } from '../installation.ts';
@@ -34,6 +34,7 @@ export async function defineService(
   options: GlobalOptions,
   { environment, surroundings }: Place,
 ): Promise<ServiceDefinition> {
+  refuseCache(installation().root);
   const here = await tryReadConfig(options);
   const asked = options.config ?? surroundings.env.THROUGHLINE_CONFIG;
   const read = (more: NodeJS.ProcessEnv) =>
@@ -56,6 +57,16 @@ export async function defineService(
   const used = here.ok ? variablesOf(here) : [];
   const unseen = used.filter((name) => environment[name] !== process.env[name]);
   return { files: manager.define(facts), loaded, unseen };
+}
+
+/** What npx fetched for one call may be gone at the next start. */
+function refuseCache(root: string): void {
+  if (!root.split(sep).includes('_npx')) return;
+  throw new CliError(
+    exitCodes.failed,
+    `this Throughline lies in the cache of npx, which is cleaned now and then: ${root}`,
+    'Install it first, for example with: npm install -g throughline',
+  );
 }
 
 /** Looking needs no session; then the service is taken to see what every program of this user sees. */
