@@ -112,6 +112,7 @@ describe('without running services', () => {
       dataDir: home.dataDir,
       running: false,
       supervisors: [],
+      orphans: [],
       journal: null,
     });
   });

@@ -54,7 +54,7 @@ export function orphanStep(view: OrphanView): OrphanStep {
 const firstDelayMs = 250;
 const afterFailedStartMsMax = 60_000;
 /** A supervisor that begins and dies leaves new processes behind each time, so even that is not done without a pause. */
-const afterEarlyDeathMsMax = 4_000;
+const afterEarlyDeathMsMax = 2_000;
 const earlyDeathsForgiven = 3;
 
 /** How long to wait before another supervisor is started. */
