@@ -1,5 +1,6 @@
 import type { CoreProvider } from '#core-config';
 import type { HeaderList } from '#exchange';
+import { pipedField } from '#guard';
 
 /** Fields between two neighbours only (RFC 9110, section 7.6.1, and the older proxy fields). */
 const hopByHop: ReadonlySet<string> = new Set([
@@ -117,8 +118,8 @@ function credential(provider: Pick<CoreProvider, 'format' | 'apiKey'>): [string,
   return provider.format === 'openai' ? ['authorization', `Bearer ${key}`] : ['x-api-key', key];
 }
 
-/** Answered by the front, or announcing trailers, which are not piped. */
-const notPiped: ReadonlySet<string> = new Set(['expect', 'trailer']);
+/** Answered by the front, announcing trailers, which are not piped, or said by the front alone. */
+const notPiped: ReadonlySet<string> = new Set(['expect', 'trailer', pipedField]);
 
 /** What proxy-data receives of a request to the front: everything end-to-end, `Host` included. */
 export function pipedHeadersFor(raw: HeaderList): string[] {
