@@ -1,5 +1,5 @@
 import type { CoreConfig } from '#core-config';
-import type { HeaderList } from '#exchange';
+import type { HeaderList, Roster } from '#exchange';
 import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
@@ -21,7 +21,7 @@ export interface CoreContext {
   readonly guard: Guard;
   readonly fingerprints: Fingerprints;
   readonly upstreams: ReadonlyMap<string, Upstream>;
-  readonly running: Set<RunningExchange>;
+  readonly running: Roster<RunningExchange>;
   /** Exchanges that may be open at once. */
   readonly exchangesMax: number;
   readonly metrics: Metrics;

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RecorderStatus } from '#exchange';
+import { type RecorderStatus, Roster } from '#exchange';
 import { makeTempDir, type TempDir } from '#test-support';
 import type { CoreContext } from './core-context.ts';
 import { health } from './health.ts';
@@ -21,7 +21,7 @@ function contextSince(startedAtMs: number, journal: object = { healthy: true }):
     startedAtMs,
     journal: { state: () => journal },
     providerHealth: new ProviderHealth(),
-    running: new Set(),
+    running: new Roster(),
     exchangesMax: 10,
     eventStreamEnds: new Set(),
     isDraining: false,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { type CoreConfig, coreConfigVersion } from '#core-config';
+import { Roster } from '#exchange';
 import {
   type DrainReason,
   type ListenerSlot,
@@ -78,7 +79,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     guard: createGuard(config.access, ownPorts),
     fingerprints: await loadFingerprints(config.dataDir, log),
     upstreams: createUpstreams(config, ownPorts),
-    running: new Set(),
+    running: new Roster(),
     exchangesMax: exchangesMax(descriptorsMax),
     metrics: new Metrics(),
     providerHealth: new ProviderHealth(),

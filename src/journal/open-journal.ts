@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { JournalConfig } from '#core-config';
-import type { ExchangeId, ExchangeOpened, GapReason } from '#exchange';
+import { type ExchangeId, type ExchangeOpened, type GapReason, Roster } from '#exchange';
 import { Ballast } from './ballast.ts';
 import { ExchangeLog, type FrameSink } from './exchange-log.ts';
 import { FrameQueue, settleFrames } from './frame-queue.ts';
@@ -70,7 +70,7 @@ class Journal implements JournalWriter, FrameSink {
   readonly #quota: Quota;
   readonly #encoder = new FrameEncoder();
   readonly #queue = new FrameQueue();
-  readonly #open = new Set<ExchangeLog>();
+  readonly #open = new Roster<ExchangeLog>();
   readonly #upkeepTimer: NodeJS.Timeout;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryDelayMs = retryDelayMsMin;
@@ -393,7 +393,7 @@ class Journal implements JournalWriter, FrameSink {
     } catch {
       survivor = 0;
     }
-    for (const log of this.#open) log.segmentsLost(survivor);
+    for (const log of this.#open.list()) log.segmentsLost(survivor);
     this.#segments.leave(segment);
   }
 
