@@ -3,6 +3,7 @@ import type { HeaderList, Roster } from '#exchange';
 import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
+import type { BufferSweep } from './buffer-sweep.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProviderHealth } from './provider-health.ts';
@@ -24,6 +25,7 @@ export interface CoreContext {
   readonly running: Roster<RunningExchange>;
   /** Exchanges that may be open at once. */
   readonly exchangesMax: number;
+  readonly bufferSweep: BufferSweep;
   readonly metrics: Metrics;
   readonly providerHealth: ProviderHealth;
   readonly recorderStatus: RecorderStatusReader;

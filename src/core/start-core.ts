@@ -15,6 +15,7 @@ import {
 import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
 import { connectionsMax, descriptorLimit, exchangesMax } from './admission.ts';
+import { BufferSweep } from './buffer-sweep.ts';
 import type { CoreContext, Fingerprints } from './core-context.ts';
 import { watchDeadlines } from './deadlines.ts';
 import { createDispatch } from './dispatch.ts';
@@ -81,6 +82,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     upstreams: createUpstreams(config, ownPorts),
     running: new Roster(),
     exchangesMax: exchangesMax(descriptorsMax),
+    bufferSweep: new BufferSweep(),
     metrics: new Metrics(),
     providerHealth: new ProviderHealth(),
     recorderStatus: new RecorderStatusReader(config.dataDir),
