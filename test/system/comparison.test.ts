@@ -21,7 +21,7 @@ afterAll(async () => {
 const startLoad = (): StrictLoad =>
   new StrictLoad({
     port: Number(new URL(throughline.frontUrl).port),
-    ...{ kept: 8, fresh: 3, streams: 10, streamSeconds: 3 },
+    ...{ kept: 4, fresh: 2, streams: 8, streamSeconds: 3, pauseMs: 30 },
   }).start();
 
 it('UPG-20: the clients of the comparison see nothing of three upgrades', async () => {
