@@ -335,6 +335,9 @@ class Journal implements JournalWriter, FrameSink {
     if (this.#isStalled)
       return 'The disk of the journal does not answer. Bodies are dropped once the memory bound is reached.';
     if (this.#isDiskFull) return 'The disk of the journal is full: bodies are not recorded. Free some space.';
+    const { syncError } = this.#segments;
+    if (syncError !== undefined)
+      return `The disk of the journal does not sync (${errorCode(syncError)}): a power cut may take records. Check the disk.`;
     if (!this.#isOverQuota) return undefined;
     return 'The journal has reached its quota: bodies are not recorded. Let the recorder catch up, or raise journal.quota.';
   }
