@@ -377,7 +377,10 @@ export class ServiceRun {
       retiring.map((process) => this.#runs.get(process)?.foundOpen(foundOpenWithinMs) ?? 0),
     );
     const carriedOver = open.reduce((sum, one) => sum + one, 0);
-    this.#settle({ ...replacement, carriedOver }, settle);
+    const counted: Replacement = { ...replacement, carriedOver };
+    // Counting takes a while: what it may have been rolled back by meanwhile is the news then.
+    if (this.#lastReplacement === replacement) this.#lastReplacement = counted;
+    settle?.(counted);
     this.#options.onChange();
   }
 
@@ -392,9 +395,10 @@ export class ServiceRun {
     this.#options.log.write('error', `${this.service} was rolled back: ${reason}`);
   }
 
-  #settle(replacement: Replacement, settle = this.#settleReplacement): void {
+  #settle(replacement: Replacement): void {
+    const settle = this.#settleReplacement;
+    this.#settleReplacement = undefined;
     this.#lastReplacement = replacement;
-    if (settle === this.#settleReplacement) this.#settleReplacement = undefined;
     settle?.(replacement);
   }
 

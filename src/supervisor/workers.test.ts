@@ -132,6 +132,15 @@ describe('several workers', () => {
     expect(core(two).lastReplacement).toMatchObject({ ok: false, version: '1.0.0' });
     expect(pids(two)).toContain(await asked(two));
   });
+
+  it('CR-05: a roll-back stays the news, also when it comes before the receipt of what it undoes', async () => {
+    // Processes that do not say how much they have open keep the receipt waiting.
+    const two = await settled({ core: { behaviour: 'ignore-drain' } }, { coreWorkers: 2 });
+    const receipt = await replace(two, release(two, '2.0.0', { behaviour: 'die-soon', badWorker: 2 }));
+    expect(receipt.services).toMatchObject([{ ok: true, version: '2.0.0' }]);
+    await waitFor(() => core(two).version === '1.0.0');
+    expect(core(two).lastReplacement).toMatchObject({ ok: false, version: '1.0.0' });
+  });
 });
 
 describe('one of several workers', () => {
