@@ -1,6 +1,6 @@
 # Thin on purpose: every target calls a script that also runs without make.
 SHELL := /bin/sh
-WITH_NODE := PATH="$$(scripts/toolchain):$$PATH"
+WITH_NODE := node="$$(scripts/toolchain)" && PATH="$$node:$$PATH"
 CONFIG := $(if $(wildcard config.yaml),--config ./config.yaml,)
 
 .DEFAULT_GOAL := help

@@ -129,7 +129,8 @@ async function replace(service: ServiceName): Promise<void> {
 }
 
 function kill(service: ServiceName): Promise<Kill> {
-  const pid = state().services.find((one) => one.service === service)?.pid;
+  const workers = state().services.find((one) => one.service === service)?.workers ?? [];
+  const { pid } = random.pick(workers);
   if (pid === undefined) throw new Error(`${service} does not run`);
   return killAndWatch(pid);
 }

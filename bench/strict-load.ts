@@ -10,6 +10,8 @@ export interface StrictLoadOptions {
   /** Streams that are open at any time, four events a second each. */
   readonly streams: number;
   readonly streamSeconds: number;
+  /** Between two requests of one client; default 5. */
+  readonly pauseMs?: number;
 }
 
 export interface Tally {
@@ -19,7 +21,6 @@ export interface Tally {
 
 const bodyBytes = 2_000;
 const answerBytes = 2_000;
-const pauseMs = 5;
 /** Nobody waits for ever: what hangs has failed. */
 const answerWithinMs = 30_000;
 const eventsPerSecond = 4;
@@ -65,6 +66,7 @@ export class StrictLoad {
   }
 
   #begin(clients: number, ask: () => Promise<void>): void {
+    const { pauseMs = 5 } = this.#options;
     const client = async (): Promise<void> => {
       while (!this.#isStopped) {
         await ask();

@@ -96,19 +96,30 @@ describe('bin/throughline', () => {
     expect(answer).toMatch(/\d+\.\d+\.\d+/);
   });
 
-  it('keeps what Node makes of the sources of a checkout, so that the next start is quicker', () => {
+  /** A checkout whose command line is this program. */
+  function checkout(program: string) {
     for (const file of ['bin/throughline', 'scripts/toolchain']) {
       mkdirSync(dir.join('checkout', file, '..'), { recursive: true });
       copyFileSync(join(projectDirectory, file), dir.join('checkout', file));
     }
     mkdirSync(dir.join('checkout/src/cli'), { recursive: true });
     mkdirSync(dir.join('checkout/node_modules'));
-    writeFileSync(
-      dir.join('checkout/src/cli/main.ts'),
-      'const answer: number = 6 * 7;\nconsole.log(answer);\n',
-    );
-    const env = { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, HOME: dir.path };
-    const run = () => execFileSync(dir.join('checkout/bin/throughline'), { encoding: 'utf8', env });
+    writeFileSync(dir.join('checkout/src/cli/main.ts'), program);
+    const own = { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, HOME: dir.path };
+    return (env: Record<string, string> = {}) =>
+      execFileSync(dir.join('checkout/bin/throughline'), { encoding: 'utf8', env: { ...own, ...env } });
+  }
+
+  it('takes the configuration of its checkout when there is one and no other was asked for', () => {
+    const run = checkout('console.log(process.env.THROUGHLINE_CONFIG);\n');
+    expect(run()).toBe('undefined\n');
+    writeFileSync(dir.join('checkout/config.yaml'), '');
+    expect(run()).toBe(`${dir.join('checkout/config.yaml')}\n`);
+    expect(run({ THROUGHLINE_CONFIG: 'mine.yaml' })).toBe('mine.yaml\n');
+  });
+
+  it('keeps what Node makes of the sources of a checkout, so that the next start is quicker', () => {
+    const run = checkout('const answer: number = 6 * 7;\nconsole.log(answer);\n');
     expect([run(), run()]).toEqual(['42\n', '42\n']);
     expect(readdirSync(dir.join('checkout/node_modules/.cache/throughline'))).not.toEqual([]);
   });

@@ -118,6 +118,7 @@ describe('without running services', () => {
       dataDir: home.dataDir,
       running: false,
       supervisors: [],
+      orphans: [],
       journal: null,
     });
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { ResolvedConfig } from '#config';
 import { acquireProcessLock, type ProcessLock } from '#generation';
+import { readOrphans } from '#supervisor';
 import { CliError, exitCodes } from './cli-error.ts';
 import { print } from './output.ts';
 import type { GlobalOptions } from './program.ts';
@@ -46,13 +47,21 @@ async function lockEverything(config: ResolvedConfig): Promise<() => void> {
       continue;
     }
     release();
-    throw new CliError(
-      exitCodes.failed,
-      `Throughline is running (pid ${result.heldBy}${result.isElsewhere ? ' of another container' : ''})`,
-      `End it first: throughline stop${result.isElsewhere ? ', where it runs' : ''}`,
-    );
+    throw stillRunning(result.heldBy, result.isElsewhere);
   }
-  return release;
+  // Services whose supervisor died run on, and their locks are free until there is another one.
+  const [orphan] = readOrphans(config.dataDir);
+  if (orphan === undefined) return release;
+  release();
+  throw stillRunning(orphan.pid);
+}
+
+function stillRunning(pid: number, isElsewhere = false): CliError {
+  return new CliError(
+    exitCodes.failed,
+    `Throughline is running (pid ${pid}${isElsewhere ? ' of another container' : ''})`,
+    `End it first: throughline stop${isElsewhere ? ', where it runs' : ''}`,
+  );
 }
 
 async function isConfirmed(config: ResolvedConfig, saysYes: boolean): Promise<boolean> {

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 /** Where this Throughline is installed and how its programs are started: from source, or as they were built. */
 export interface Installation {
   readonly version: string;
+  /** Has `bin`, `scripts` and `examples`. Absolute. */
+  readonly root: string;
   readonly programs: { readonly core: string; readonly recorder: string; readonly data: string };
 }
 
@@ -23,6 +25,7 @@ function findInstallation(ownPath: string): Installation {
     isSource ? join(root, 'src', name, 'main.ts') : join(root, 'dist', `${name}.js`);
   return {
     version,
+    root,
     programs: { core: program('core'), recorder: program('recorder'), data: program('data') },
   };
 }

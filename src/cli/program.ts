@@ -31,6 +31,7 @@ export function createProgram(): Command {
   addRoutesCommands(program);
   addConfigCommands(program);
   addDatabaseCommands(program);
+  addServiceManagerCommands(program);
   return program;
 }
 
@@ -218,6 +219,39 @@ function addDatabaseCommands(program: Command): void {
     .action(async (_options, command: Command) => {
       const { resetDatabase } = await import('./db-reset.ts');
       await resetDatabase(command.optsWithGlobals());
+    });
+}
+
+function addServiceManagerCommands(program: Command): void {
+  const service = program
+    .command('service')
+    .description('let systemd or launchd start Throughline with the machine, for this user');
+  service
+    .command('install')
+    .description('write its units, start it now and with every login')
+    .option('--print, --dry-run', 'print what would be written and run, and do nothing')
+    .option('--force', 'replace units that have another content')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { installService } = await import('./service/install-service.ts');
+      await installService(command.optsWithGlobals());
+    });
+  service
+    .command('uninstall')
+    .description('end it and remove what was written')
+    .option('--force', 'remove also what was changed since')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { uninstallService } = await import('./service/uninstall-service.ts');
+      await uninstallService(command.optsWithGlobals());
+    });
+  service
+    .command('status', { isDefault: true })
+    .description('say what is installed, enabled and running')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { serviceStatus } = await import('./service/service-status.ts');
+      await serviceStatus(command.optsWithGlobals());
     });
 }
 

@@ -4,9 +4,9 @@ import { CliError, exitCodes } from './cli-error.ts';
 import { note } from './output.ts';
 import type { GlobalOptions } from './program.ts';
 
-/** The configuration as `up` would see it, or an error with exit code 5 that lists every problem. */
-export async function readConfig(options: GlobalOptions): Promise<LoadedConfig> {
-  const result = await tryReadConfig(options);
+/** The configuration as `up` would see it in this environment, or an error with exit code 5 that lists every problem. */
+export async function readConfig(options: GlobalOptions, env = process.env): Promise<LoadedConfig> {
+  const result = await tryReadConfig(options, env);
   if (result.ok) return result;
   for (const problem of result.problems) note(formatConfigProblem(problem));
   const count = result.problems.length === 1 ? '1 problem' : `${result.problems.length} problems`;
@@ -17,10 +17,10 @@ export async function readConfig(options: GlobalOptions): Promise<LoadedConfig> 
   );
 }
 
-export function tryReadConfig(options: GlobalOptions): Promise<LoadResult> {
+export function tryReadConfig(options: GlobalOptions, env = process.env): Promise<LoadResult> {
   return loadConfig({
     ...(options.config === undefined ? {} : { configPath: options.config }),
-    env: process.env,
+    env,
     homeDir: homedir(),
     platform: process.platform,
     cwd: process.cwd(),

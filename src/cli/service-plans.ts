@@ -20,8 +20,14 @@ function corePlan(config: ResolvedConfig): ServicePlan {
     purposes: ['front', 'core'],
     order: (bound) => {
       const data = bound.find((address) => address.purpose === 'data');
-      if (config.core.dataAddress === undefined || data === undefined) return config.core;
-      return { ...config.core, dataAddress: { host: data.host, port: data.port } };
+      // A supervisor runs proxy-core alone, or all three.
+      if (data === undefined) return config.core;
+      const { dataAddress } = config.core;
+      return {
+        ...config.core,
+        isRecorderExpected: true,
+        ...(dataAddress === undefined ? {} : { dataAddress: { host: data.host, port: data.port } }),
+      };
     },
   };
 }

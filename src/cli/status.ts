@@ -1,7 +1,9 @@
 import {
   askStatus,
   type GenerationStatus,
+  type LeftProcess,
   type RunState,
+  readOrphans,
   readRunStates,
   type ServiceStatus,
 } from '#supervisor';
@@ -12,25 +14,28 @@ import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { urlOf } from './url.ts';
 
-/** Says what runs with this data directory. Exit code 3 when nothing does, 1 when a service is not ready. */
+/** Says what runs with this data directory. Exit code 3 when nothing does, 1 when something is not as it should be. */
 export async function status(options: GlobalOptions & { readonly json?: true }): Promise<void> {
   const { config } = await readConfig(options);
   const states = await Promise.all(readRunStates(config.dataDir).map(freshest));
+  const orphans = readOrphans(config.dataDir);
+  const isRunning = states.length + orphans.length > 0;
   const lag = journalLag(config.dataDir);
   if (options.json)
     printJson({
       v: 1,
       dataDir: config.dataDir,
-      running: states.length > 0,
+      running: isRunning,
       supervisors: states,
+      orphans,
       journal: lag ?? null,
     });
-  else if (states.length === 0) print(`Nothing runs with the data directory ${config.dataDir}.`);
+  else if (!isRunning) print(`Nothing runs with the data directory ${config.dataDir}.`);
   else {
-    for (const line of states.flatMap(stateLines)) print(line);
+    for (const line of [...states.flatMap(stateLines), ...orphanLines(orphans)]) print(line);
     if (lag !== undefined) print(`  journal   ${lag.lagBytes} bytes, ${lag.lagMs} ms behind`);
   }
-  process.exitCode = exitCodeFor(states);
+  process.exitCode = exitCodeFor(states, orphans);
 }
 
 /** The supervisor knows best; when it does not answer, what it wrote last has to do. */
@@ -38,7 +43,8 @@ function freshest(state: RunState): Promise<RunState> {
   return askStatus(state.controlSocket).catch(() => state);
 }
 
-function exitCodeFor(states: readonly RunState[]): number {
+function exitCodeFor(states: readonly RunState[], orphans: readonly LeftProcess[]): number {
+  if (orphans.length > 0) return exitCodes.failed;
   if (states.length === 0) return exitCodes.notRunning;
   const isWell = states.every((state) => state.services.every((one) => one.state === 'ready'));
   return isWell ? exitCodes.ok : exitCodes.failed;
@@ -50,6 +56,18 @@ function stateLines(state: RunState): string[] {
     `throughline ${state.version}  ${up}`,
     ...state.services.flatMap(serviceLines),
     ...state.addresses.map((address) => `  ${address.purpose.padEnd(9)} ${urlOf(address)}`),
+  ];
+}
+
+/** The supervisor died: as a rule only for the moment until proxy-core has started another one. */
+function orphanLines(orphans: readonly LeftProcess[]): string[] {
+  if (orphans.length === 0) return [];
+  const sign = painted('red', '✖');
+  return [
+    'throughline  without a supervisor, another one is to come',
+    ...orphans.map(
+      (one) => `${sign} ${one.service.padEnd(9)} ${['serves', ...generationFacts(one)].join(', ')}`,
+    ),
   ];
 }
 
@@ -66,6 +84,8 @@ function serviceLines(one: ServiceStatus): string[] {
     lines.push(`    to come   ${['is starting', ...generationFacts(young)].join(', ')}`);
   for (const old of one.retiring)
     lines.push(`    retiring  ${['was replaced', ...generationFacts(old)].join(', ')}`);
+  for (const orphan of one.orphans ?? [])
+    lines.push(`    orphaned  ${['its supervisor died', ...generationFacts(orphan)].join(', ')}`);
   if (one.lastReplacement?.ok === false)
     lines.push(`    last replacement failed: ${printable(one.lastReplacement.reason)}`);
   return lines;

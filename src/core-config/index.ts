@@ -23,6 +23,8 @@ export interface CoreConfig {
   readonly claudeDirs?: readonly string[];
   /** Further ports that may stand in `Host`: those of a front that is not ours and keeps the client's `Host`. */
   readonly ports?: readonly number[];
+  /** Recording is impaired when no recorder gives a sign of life; absent = one is expected once it gave one. */
+  readonly isRecorderExpected?: boolean;
   /** Where the front pipes everything that is not `/v1`; absent when core serves no front. */
   readonly dataAddress?: { readonly host: string; readonly port: number };
 }

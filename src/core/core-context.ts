@@ -1,9 +1,10 @@
 import type { CoreConfig } from '#core-config';
-import type { HeaderList } from '#exchange';
+import type { HeaderList, Roster } from '#exchange';
 import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
 import type { AgentNames } from './agent-names.ts';
+import type { BufferSweep } from './buffer-sweep.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProviderHealth } from './provider-health.ts';
@@ -23,9 +24,10 @@ export interface CoreContext {
   readonly fingerprints: Fingerprints;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly agentNames: AgentNames;
-  readonly running: Set<RunningExchange>;
+  readonly running: Roster<RunningExchange>;
   /** Exchanges that may be open at once. */
   readonly exchangesMax: number;
+  readonly bufferSweep: BufferSweep;
   readonly metrics: Metrics;
   readonly providerHealth: ProviderHealth;
   readonly recorderStatus: RecorderStatusReader;

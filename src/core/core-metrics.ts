@@ -1,4 +1,5 @@
 import type { Metric } from '#exchange';
+import { isSupervised } from '#generation';
 import type { CoreContext } from './core-context.ts';
 
 /** Values of this moment for `/metrics`: of this process and of its journal. */
@@ -25,6 +26,11 @@ export function workerMetrics(core: CoreContext): readonly Metric[] {
     ),
     metric('generation', 'Number of this run of proxy-core: each hand-over adds one.', core.generation),
     metric('draining', '1 while this process only ends what is open.', core.isDraining ? 1 : 0),
+    metric(
+      'supervised',
+      '0 while the supervisor is gone and another one is to come.',
+      isSupervised() ? 1 : 0,
+    ),
     metric('resident_bytes', 'Memory of this process.', residentBytes()),
     ...journalMetrics(core),
   ];

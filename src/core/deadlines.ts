@@ -26,7 +26,7 @@ export function watchDeadlines(core: CoreContext): () => void {
       // This process stood still. What arrived meanwhile is read right after this, and then it can be judged.
       hasPassed = isLate && !hasPassed;
       if (hasPassed) return;
-      for (const exchange of core.running) checkDeadline(core, exchange, atUs);
+      for (const exchange of core.running.list()) checkDeadline(core, exchange, atUs);
     } catch (error) {
       core.log.error('the check of deadlines failed', { error: String(error) });
     }

@@ -83,7 +83,7 @@ export class Drain {
 export function cutAll(core: CoreContext, servers: readonly Server[]): void {
   core.isDraining = true;
   stopAccepting(servers);
-  for (const exchange of [...core.running]) cutExchange(exchange);
+  for (const exchange of core.running.list()) cutExchange(exchange);
   for (const server of servers) server.closeAllConnections();
 }
 

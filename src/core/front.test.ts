@@ -52,7 +52,8 @@ function answerAsData(request: http.IncomingMessage, response: http.ServerRespon
   request.on('end', () => {
     seen.push({ method: request.method!, url: request.url!, headers: request.rawHeaders, body });
     response.setHeader('X-From', 'data');
-    if (request.url === '/api/v2/events') response.write('event: hello\n\n');
+    if (request.url === '/api/full') response.writeHead(503, { 'x-throughline-piped': 'full' }).end();
+    else if (request.url === '/api/v2/events') response.write('event: hello\n\n');
     else response.end(`data answers ${request.url}`);
   });
 }
@@ -102,6 +103,23 @@ describe('the front', () => {
     for (const client of clients) client.close();
     await waitFor(() => open === 0, { what: 'proxy-data to be left' });
     await waitFor(async () => (await askOnce(core.urls[0]!, { target: '/api/requests' })).status === 200);
+  });
+
+  it('tells proxy-data the bounds, which all workers share, and says in its own words when they are reached', async () => {
+    const claimed = ['X-Throughline-Piped', 'requests 999'] as const;
+    await askOnce(core.urls[0]!, { target: '/api/requests', headers: [claimed] });
+    const fields = seen.at(-1)!.headers.map((text) => text.toLowerCase());
+    expect(fields.filter((text) => text === 'x-throughline-piped')).toHaveLength(1);
+    expect(fields).toContain('requests 3');
+    for (let i = 0; i < 4; i += 1) {
+      const headers = [['content-type', 'application/json']] as const;
+      const full = await askOnce(core.urls[0]!, { method: 'POST', target: '/api/full', headers, body: '{}' });
+      expect([full.status, full.header('retry-after')]).toEqual([503, '1']);
+      expect(full.header('x-throughline-problem')).toBe('data-unavailable');
+      expect(full.header('x-throughline-piped')).toBeUndefined();
+    }
+    const page = await askOnce(core.urls[0]!, { target: '/api/full', headers: [['Accept', 'text/html']] });
+    expect(page.body.toString()).toContain('The dashboard is away for a moment');
   });
 
   it('keeps its room when a head cannot be handed over as it is', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headerValue } from '#exchange';
-import { askTokenField } from '#guard';
+import { askTokenField, pipedField, pipedRefusal, pipedValue } from '#guard';
 import type { CoreContext } from './core-context.ts';
 import { pipedHeadersFor, responseHeadersFor } from './headers.ts';
 import { http } from './node-http.ts';
@@ -13,7 +13,7 @@ import { sendHead } from './send-head.ts';
  */
 export type Pipe = (request: IncomingMessage, response: ServerResponse, asksToken: boolean) => void;
 
-/** Event streams stay open as long as a dashboard does, so they have a bound of their own. All workers share it. */
+/** Event streams stay open as long as a dashboard does, so they have a bound of their own. */
 const eventStreamsMax = 64;
 
 /**
@@ -24,15 +24,10 @@ export function createPipe(
   core: CoreContext,
   address: { readonly host: string; readonly port: number },
 ): Pipe {
-  // The bounds are those of the host, and none of the workers knows how much of them the others use.
-  const share = (max: number): number => Math.ceil(max / core.worker.of);
-  const lanesMax = {
-    eventStreams: share(eventStreamsMax),
-    piped: share(core.config.limits.pipedRequestsMax),
-  };
   return (request, response, asksToken) => {
     const lane = asksForEvents(request) ? 'eventStreams' : 'piped';
-    if (core.metrics[lane] >= lanesMax[lane]) {
+    const laneMax = lane === 'eventStreams' ? eventStreamsMax : core.config.limits.pipedRequestsMax;
+    if (core.metrics[lane] >= laneMax) {
       refuseData(core, request, response);
       return;
     }
@@ -54,6 +49,11 @@ export function createPipe(
     };
     const headers = pipedHeadersFor(request.rawHeaders);
     if (asksToken) headers.push(askTokenField, '1');
+    // Other workers pipe as well: proxy-data sees what all of them have open.
+    headers.push(
+      pipedField,
+      pipedValue({ kind: lane === 'eventStreams' ? 'events' : 'requests', max: laneMax }),
+    );
     const upstream = http.request({
       host: address.host,
       port: address.port,
@@ -78,6 +78,11 @@ export function createPipe(
     const expectsContinue = headerValue(request.rawHeaders, 'expect') !== undefined;
     if (expectsContinue && request.httpVersion !== '1.0') response.writeContinue();
     upstream.once('response', (answer) => {
+      if (answer.headers[pipedField] === pipedRefusal) {
+        over();
+        refuseData(core, request, response);
+        return;
+      }
       relayPiped(core, request, response, answer);
       if (core.isDraining && lane === 'eventStreams') endEarly();
     });

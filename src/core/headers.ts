@@ -1,5 +1,6 @@
 import type { CoreProvider } from '#core-config';
 import type { HeaderList } from '#exchange';
+import { pipedField } from '#guard';
 
 /** Fields between two neighbours only (RFC 9110, section 7.6.1, and the older proxy fields). */
 const hopByHop: ReadonlySet<string> = new Set([
@@ -107,8 +108,8 @@ const neverInTrailers: ReadonlySet<string> = new Set(['host', 'content-length', 
 
 const bodilessMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
-/** Answered by the front, or announcing trailers, which are not piped. */
-const notPiped: ReadonlySet<string> = new Set(['expect', 'trailer']);
+/** Answered by the front, announcing trailers, which are not piped, or said by the front alone. */
+const notPiped: ReadonlySet<string> = new Set(['expect', 'trailer', pipedField]);
 
 /** What proxy-data receives of a request to the front: everything end-to-end, `Host` included. */
 export function pipedHeadersFor(raw: HeaderList): string[] {

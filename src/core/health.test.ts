@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RecorderStatus } from '#exchange';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type RecorderStatus, Roster } from '#exchange';
 import { makeTempDir, type TempDir } from '#test-support';
 import type { CoreContext } from './core-context.ts';
 import { health } from './health.ts';
@@ -21,7 +21,7 @@ function contextSince(startedAtMs: number, journal: object = { healthy: true }):
     startedAtMs,
     journal: { state: () => journal },
     providerHealth: new ProviderHealth(),
-    running: new Set(),
+    running: new Roster(),
     exchangesMax: 10,
     eventStreamEnds: new Set(),
     isDraining: false,
@@ -61,7 +61,7 @@ describe('health', () => {
     for (const patch of [
       { state: 'failed', trouble: 'the disk is full' },
       { state: 'waiting-for-store' },
-      { state: 'stopped' },
+      { state: 'stopped', atMs: nowMs - 11_000 },
       { atMs: nowMs - 11_000 },
     ] as const) {
       expect(seen(longAgo, status(patch))).toMatchObject({
@@ -74,9 +74,23 @@ describe('health', () => {
     ]);
   });
 
-  it('gives a recorder time to start', () => {
+  it('gives a recorder time to start, and to take the place of another', () => {
     const fresh = contextSince(nowMs - 2_000);
     expect(seen(fresh, status({ atMs: nowMs - 3_600_000 })).isHealthy).toBe(true);
+    expect(seen(fresh, status({ atMs: nowMs - 3_600_000, state: 'failed' })).isHealthy).toBe(true);
+    expect(seen(longAgo, status({ atMs: nowMs - 5_000, state: 'stopped' })).isHealthy).toBe(true);
+  });
+
+  it('is impaired when a recorder that belongs to this core never gives a sign of life', () => {
+    const expecting = (startedAtMs: number): CoreContext => {
+      const core = contextSince(startedAtMs);
+      return { ...core, config: { ...core.config, isRecorderExpected: true } };
+    };
+    expect(seen(expecting(nowMs - 2_000), undefined).isHealthy).toBe(true);
+    expect(seen(expecting(nowMs - 60_000), undefined)).toMatchObject({
+      isHealthy: false,
+      body: { database: 'unavailable', recorder: null },
+    });
   });
 
   it('is impaired when the journal cannot be written', () => {
@@ -150,5 +164,18 @@ describe('RecorderStatusReader', () => {
     }
     writeFileSync(path, JSON.stringify(status({})));
     expect(await new RecorderStatusReader(dir.path).read()).toMatchObject({ state: 'recording' });
+  });
+
+  it('remembers what it read when the file is damaged or gone', async () => {
+    const path = join(dir.path, 'status', 'recorder.json');
+    writeFileSync(path, JSON.stringify(status({})));
+    const reader = new RecorderStatusReader(dir.path);
+    await reader.read();
+    for (const harm of [() => writeFileSync(path, ''), () => rmSync(path)]) {
+      harm();
+      vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_000);
+      expect(await reader.read()).toMatchObject({ state: 'recording' });
+      vi.restoreAllMocks();
+    }
   });
 });

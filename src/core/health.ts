@@ -105,25 +105,31 @@ function shownJournal(core: CoreContext): JournalWriterState {
 }
 
 /** The key is as old as the first clients: `connected` means that records reach the store. */
-function databaseState(recorder: RecorderStatus | undefined, trouble: string | undefined): string {
-  if (recorder === undefined) return 'unknown';
-  return trouble === undefined ? 'connected' : 'unavailable';
+function databaseState(
+  recorder: RecorderStatus | undefined,
+  trouble: string | undefined,
+): 'connected' | 'unavailable' | 'unknown' {
+  if (trouble !== undefined) return 'unavailable';
+  return recorder === undefined ? 'unknown' : 'connected';
 }
 
 /**
- * Why records do not reach the store; undefined while they do, or while the recorder has had no time to start. A
- * recorder is expected once one has left its status here: a core that runs alone is not ill.
+ * Why records do not reach the store; undefined while they do, or while a recorder has had no time to start or to take
+ * the place of another. A recorder is expected where one belongs to this core, or has left its status: a core that
+ * runs alone is not ill.
  */
 function recorderTrouble(
   core: CoreContext,
   recorder: RecorderStatus | undefined,
   nowMs: number,
 ): string | undefined {
-  if (recorder === undefined) return undefined;
-  const isStarting = nowMs - core.startedAtMs < recorderStatusAgeMsMax;
-  const isGone = recorder.state === 'stopped' || nowMs - recorder.atMs > recorderStatusAgeMsMax;
-  if (isGone) return isStarting ? undefined : 'no recorder is running; records wait in the journal';
-  return recorder.state === 'recording' ? undefined : withoutDirectories(recorder.trouble ?? recorder.state);
+  if (recorder === undefined && core.config.isRecorderExpected !== true) return undefined;
+  const heardAtMs = Math.max(core.startedAtMs, recorder?.atMs ?? 0);
+  if (nowMs - heardAtMs > recorderStatusAgeMsMax)
+    return 'no recorder is running; records wait in the journal';
+  const isLeft = recorder === undefined || nowMs - recorder.atMs > recorderStatusAgeMsMax;
+  if (isLeft || recorder.state === 'recording' || recorder.state === 'stopped') return undefined;
+  return withoutDirectories(recorder.trouble ?? recorder.state);
 }
 
 function shownRecorder(recorder: RecorderStatus, nowMs: number): Readonly<Record<string, unknown>> {

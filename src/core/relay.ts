@@ -26,6 +26,7 @@ export function relayRequest(
     // After the end of the answer the rest is read only to keep the connection usable.
     if (exchange.answerPhase === 'ending' || exchange.answerPhase === 'over') return;
     exchange.clientActiveAtUs = nowUs();
+    core.bufferSweep.passed(chunk.length);
     teeReceived(exchange, 'request', chunk);
     if (bytesMax > 0 && exchange.requestReceived.bytes > bytesMax) {
       failExchange(core, exchange, { problem: { code: 'body-too-large' }, end: 'answered-by-us' });
@@ -93,6 +94,7 @@ export function relayAnswer(
     if (exchange.answerPhase !== 'relaying') return;
     exchange.providerActiveAtUs = nowUs();
     exchange.firstByteAtUs ??= exchange.providerActiveAtUs;
+    core.bufferSweep.passed(chunk.length);
     teeReceived(exchange, 'response', chunk);
     teeSent(exchange, 'response', chunk);
     if (contentLength !== undefined && exchange.responseReceived.bytes >= contentLength) {

@@ -1,5 +1,13 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import type { ExchangeClosed, ExchangeEnd, ExchangeId, HeaderList, Problem, RouteChosen } from '#exchange';
+import type {
+  ExchangeClosed,
+  ExchangeEnd,
+  ExchangeId,
+  HeaderList,
+  Problem,
+  RosterMember,
+  RouteChosen,
+} from '#exchange';
 import type { ExchangeJournal } from '#journal/write';
 import { nowUs } from './clock.ts';
 import { Tally } from './tally.ts';
@@ -19,7 +27,8 @@ export interface HeldEnd {
 }
 
 /** One exchange from its acceptance to the last byte towards the client: what was seen and how it ended. */
-export class RunningExchange {
+export class RunningExchange implements RosterMember {
+  rosterPlace = -1;
   readonly id: ExchangeId;
   readonly journal: ExchangeJournal;
   readonly request: IncomingMessage;

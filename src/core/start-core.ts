@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { type CoreConfig, coreConfigVersion } from '#core-config';
+import { Roster } from '#exchange';
 import {
   type DrainReason,
   type ListenerSlot,
@@ -15,6 +16,7 @@ import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
 import { connectionsMax, descriptorLimit, exchangesMax } from './admission.ts';
 import { AgentNames } from './agent-names.ts';
+import { BufferSweep } from './buffer-sweep.ts';
 import type { CoreContext, Fingerprints } from './core-context.ts';
 import { watchDeadlines } from './deadlines.ts';
 import { createDispatch } from './dispatch.ts';
@@ -80,8 +82,9 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     fingerprints: await loadFingerprints(config.dataDir, log),
     upstreams: createUpstreams(config, ownPorts),
     agentNames: new AgentNames(config.claudeDirs ?? []),
-    running: new Set(),
+    running: new Roster(),
     exchangesMax: exchangesMax(descriptorsMax),
+    bufferSweep: new BufferSweep(),
     metrics: new Metrics(),
     providerHealth: new ProviderHealth(),
     recorderStatus: new RecorderStatusReader(config.dataDir),

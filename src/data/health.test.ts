@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { contract } from '#api';
 import { openStore } from '#store';
-import { listenToEvents, waitFor } from '#test-support';
+import { listenToEvents, openRaw, waitFor } from '#test-support';
 import { exampleExchange } from './testing/example-exchange.ts';
 import { runServer } from './testing/running-server.ts';
 
@@ -97,6 +97,21 @@ describe('health', () => {
     await writer.commit({ exchanges: [exampleExchange({ number: 3 })], positions: [] });
     await waitFor(async () => ((await data.json('/api/requests/summary')) as { total: number }).total === 1);
     await writer.close();
+  });
+
+  it('tells whoever is still connected that the service leaves; it is alive until then', async () => {
+    await using data = await runServer();
+    const client = await openRaw(data.url);
+    expect((await client.ask({ target: '/readyz' })).status).toBe(200);
+    const left = data.server.drain(10_000, { keepsIdle: true });
+    const other = await client.ask({ target: '/readyz' });
+    expect([other.status, other.body.toString(), other.header('connection')]).toEqual([
+      503,
+      'leaving\n',
+      'close',
+    ]);
+    client.close();
+    await left;
   });
 
   it('of a damaged database is 503', async () => {

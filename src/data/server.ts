@@ -18,6 +18,7 @@ import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createOpenRequests } from './open-requests.ts';
+import { createPipedLimit } from './piped-limit.ts';
 import { readRecorderStatus } from './recorder-status.ts';
 import { createDamageReport } from './report-damage.ts';
 import { createStoreAccess } from './store-access.ts';
@@ -71,6 +72,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
     openRequests,
     onTrouble: (error) => log.warn({ err: error }, 'the store cannot be read, live events wait'),
   });
+  const isWithinPipedLimit = createPipedLimit();
   const servers = new Set<Server>();
   const routes = new WeakMap<IncomingMessage, string>();
   let isDraining = false;
@@ -134,7 +136,8 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
       if (closesIdle) setImmediate(closeIdle);
     });
     if (isDraining) outgoing.setHeader('connection', 'close');
-    if (await admit(rules, incoming, outgoing)) await listener(incoming, outgoing);
+    if (!(await admit(rules, incoming, outgoing)) || !isWithinPipedLimit(incoming, outgoing)) return;
+    await listener(incoming, outgoing);
   }
 
   return {

@@ -34,6 +34,8 @@ export { anthropicErrorBody, problemStatus, problems } from './problem.ts';
 export { recorderMetrics } from './recorder-metrics.ts';
 export type { RecorderStatus } from './recorder-status.ts';
 export { damageReportName, recorderStatusAgeMsMax } from './recorder-status.ts';
+export type { RosterMember } from './roster.ts';
+export { Roster } from './roster.ts';
 export type { Usage } from './usage.ts';
 export { emptyUsage } from './usage.ts';
 export { withoutDirectories } from './without-directories.ts';

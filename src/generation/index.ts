@@ -6,16 +6,23 @@
  * `start` message, and waits for `ready`. A program started by hand without IPC reads the same start order as
  * JSON from standard input and writes its reports as JSON lines to standard output.
  *
+ * When the supervisor dies without a word, the services go on serving, and proxy-core starts another one: see `orphan.ts`.
+ *
  * Read `messages.ts` first. A service's main file is: `prepareProcess`, `receiveStartOrder`, `onDrain`, `onStop`,
  * `listenOn` for each slot, `reportReady` – or `reportFailed` and exit.
  */
+export { inheritanceVariable } from './election.ts';
+export { readLines } from './lines.ts';
 export { listenOn } from './listen-on.ts';
 export type {
+  Bequest,
   DrainReason,
   FromService,
   ListenerSlot,
   ListeningAddress,
+  OrphanClaim,
   StartOrder,
+  Testament,
   ToService,
   WorkerPlace,
 } from './messages.ts';
@@ -25,4 +32,4 @@ export type { LockHolder, ProcessLock, ProcessLockResult } from './process-lock.
 export { acquireProcessLock, readProcessLock } from './process-lock.ts';
 export { reportDraining, reportFailed, reportReady, reportTainted } from './report.ts';
 export { sameHost } from './same-host.ts';
-export { onDrain, onStop, parseStartOrder, receiveStartOrder } from './supervisor-link.ts';
+export { isSupervised, onDrain, onStop, parseStartOrder, receiveStartOrder } from './supervisor-link.ts';

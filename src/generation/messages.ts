@@ -26,6 +26,8 @@ export interface StartOrder {
   readonly isReplacement?: boolean;
   /** Absent = it does the work alone. */
   readonly worker?: WorkerPlace;
+  /** How the service goes on when its supervisor dies without a word; absent = it finishes what is open and leaves. */
+  readonly succession?: Succession;
 }
 
 /** Which one a process is of those that share the work of a service: `number` is 1 to `of`. */
@@ -33,6 +35,37 @@ export interface WorkerPlace {
   readonly number: number;
   readonly of: number;
 }
+
+/** Where a service without a supervisor finds the next one. */
+export interface Succession {
+  /** Absolute path of the file in which each supervisor of these services says its pid and its control socket. */
+  readonly stateFile: string;
+  /** Absolute path of the lock of the process that starts the next supervisor. */
+  readonly lock: string;
+  /** Only for a service that may start it. */
+  readonly kept?: KeptDescriptors;
+}
+
+/** Descriptors that a process inherits for the supervisor that it may have to start, and never uses itself. */
+export interface KeptDescriptors {
+  readonly listeners: readonly (ListeningAddress & { readonly fd: number })[];
+  /** Standard output and standard error of the supervisor. */
+  readonly output: number;
+  readonly errors: number;
+}
+
+/** What a supervisor leaves to the next one. It may hold credentials: it is sent to processes and never written down. */
+export interface Testament {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** For the next supervisor alone; services do not look into it. */
+  readonly estate: unknown;
+  /** So many supervisors in a row, before this one, died soon after they had begun. */
+  readonly earlyDeaths: number;
+}
+
+/** What a new supervisor gets from the process that started it, as its first message. */
+export type Bequest = Pick<Testament, 'estate' | 'earlyDeaths'>;
 
 /**
  * Why a service shall leave. `stop`: everything ends, so what takes too long is cut. `replaced`: another generation
@@ -47,7 +80,11 @@ export type ToService =
   /** Leave now; what is open is cut. */
   | { readonly type: 'stop' }
   /** Say that you are there: `pong`. */
-  | { readonly type: 'ping' };
+  | { readonly type: 'ping' }
+  /** Everything is being stopped: should the supervisor be gone before it says more, leave. */
+  | { readonly type: 'ending' }
+  /** To keep for the next supervisor; each one replaces the one before. */
+  | { readonly type: 'testament'; readonly testament: Testament };
 
 export type FromService =
   | {
@@ -63,3 +100,21 @@ export type FromService =
   | { readonly type: 'tainted'; readonly cause: string }
   /** A process that was started with a debugger (`--inspect`) may stand still on purpose. */
   | { readonly type: 'pong'; readonly isDebugged?: true };
+
+/**
+ * The first line that a service sends to the control socket of the supervisor that shall adopt it. The answer is
+ * `{"type":"adopted"}` or `{"error":"…"}`; then both sides go on with their messages, one JSON object a line.
+ */
+export interface OrphanClaim {
+  readonly command: 'adopt';
+  readonly service: StartOrder['service'];
+  readonly generation: number;
+  readonly worker: number;
+  readonly version: string;
+  readonly pid: number;
+  readonly startToken: string;
+  readonly isReady: boolean;
+  /** It accepts nothing any more and finishes what is open. */
+  readonly isDraining: boolean;
+  readonly openExchanges?: number;
+}

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { FromService, ListeningAddress } from './messages.ts';
-import { receivedOrder } from './supervisor-link.ts';
+import { receivedOrder, tellSupervisor } from './supervisor-link.ts';
 
 /** Says that this generation serves, and where. The supervisor compares the addresses with what it ordered. */
 export function reportReady(addresses: readonly ListeningAddress[]): void {
@@ -26,16 +26,13 @@ export function reportTainted(cause: string): void {
   void report({ type: 'tainted', cause });
 }
 
-/** Never throws or rejects: a supervisor that is gone cannot be told anything. */
+/** Never throws or rejects. */
 function report(message: FromService): Promise<void> {
-  if (process.send === undefined) {
-    try {
-      writeSync(1, `${JSON.stringify(message)}\n`);
-    } catch {
-      // Standard output is closed: nobody wants to know.
-    }
-    return Promise.resolve();
+  if (process.send !== undefined) return tellSupervisor(message);
+  try {
+    writeSync(1, `${JSON.stringify(message)}\n`);
+  } catch {
+    // Standard output is closed: nobody wants to know.
   }
-  if (!process.connected) return Promise.resolve();
-  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+  return Promise.resolve();
 }

@@ -1,4 +1,15 @@
-import type { DrainReason, FromService, ListenerSlot, StartOrder, WorkerPlace } from './messages.ts';
+import { closeSync } from 'node:fs';
+import type {
+  DrainReason,
+  FromService,
+  ListenerSlot,
+  OrphanClaim,
+  StartOrder,
+  Testament,
+  WorkerPlace,
+} from './messages.ts';
+import { Orphan } from './orphan.ts';
+import { processStartToken } from './process-identity.ts';
 
 /** A start order carries certificates and lists of names, nothing that grows with use. */
 const startOrderBytesMax = 8 * 1024 * 1024;
@@ -6,6 +17,7 @@ const startOrderBytesMax = 8 * 1024 * 1024;
 type DrainCallback = (reason: DrainReason) => void;
 
 let received: StartOrder | undefined;
+let receivedAtMs = 0;
 let resolveOrder: ((order: StartOrder) => void) | undefined;
 let rejectOrder: ((error: Error) => void) | undefined;
 let isLinked = false;
@@ -15,6 +27,15 @@ let drainReason: DrainReason | undefined;
 let isStopWished = false;
 const drainCallbacks: DrainCallback[] = [];
 const stopCallbacks: (() => void)[] = [];
+/** Everything is being stopped, so nobody is looked for when the supervisor is gone. */
+let isEnding = false;
+let testament: Testament | undefined;
+/** Exists from the moment in which the supervisor died without a word. */
+let orphan: Orphan | undefined;
+/** What was reported so far, for the next supervisor. */
+let isReady = false;
+let openExchanges: number | undefined;
+let hasLetGo = false;
 
 /**
  * The order this process was started with: the IPC message `start`, or JSON on standard input when there is no
@@ -43,8 +64,9 @@ export function receivedOrder(): StartOrder {
 
 /**
  * Calls back when the service shall stop accepting, finish what is open and leave: the supervisor says so, the
- * first SIGTERM or SIGINT arrives, or the supervisor is gone. Once for each reason: `stop` may follow `replaced`,
- * when everything is stopped while an old generation still has streams. Late registration calls back soon.
+ * first SIGTERM or SIGINT arrives, or the supervisor is gone and there will not be another one. Once for each reason:
+ * `stop` may follow `replaced`, when everything is stopped while an old generation still has streams. Late
+ * registration calls back soon.
  */
 export function onDrain(callback: DrainCallback): void {
   link();
@@ -57,6 +79,20 @@ export function onStop(callback: () => void): void {
   link();
   if (isStopWished) queueMicrotask(callback);
   else stopCallbacks.push(callback);
+}
+
+/** Sends a report to whoever supervises this process. Never rejects: a supervisor that is gone cannot be told anything. */
+export function tellSupervisor(message: FromService): Promise<void> {
+  if (message.type === 'ready') isReady = true;
+  if (message.type === 'draining') openExchanges = message.openExchanges;
+  orphan?.send(message);
+  if (!process.connected) return Promise.resolve();
+  return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+}
+
+/** False while the supervisor of this process is gone and no other one has been found. */
+export function isSupervised(): boolean {
+  return orphan === undefined || orphan.hasSupervisor;
 }
 
 /** Checks a start order that came from outside. Throws with a sentence that names what is wrong. */
@@ -109,18 +145,22 @@ function link(): void {
   process.on('message', hearSupervisor);
   process.once('disconnect', () => {
     rejectOrder?.(new Error('the supervisor went away before it sent a start order'));
-    wishDrain('stop');
+    loseSupervisor();
   });
 }
 
 function hearSupervisor(message: unknown): void {
-  const { type, order, reason } = (message ?? {}) as { type?: unknown; order?: unknown; reason?: unknown };
+  // What comes over the channel is of our own release, or of one that speaks the same words.
+  const { type, order, reason, testament: left } = (message ?? {}) as Record<string, unknown>;
   if (type === 'drain') wishDrain(reason === 'replaced' ? 'replaced' : 'stop');
   if (type === 'stop') wishStop();
   if (type === 'ping') answerPing();
+  if (type === 'ending') isEnding = true;
+  if (type === 'testament') testament = left as Testament;
   if (type !== 'start') return;
   try {
     received = parseStartOrder(order);
+    receivedAtMs = performance.now();
     resolveOrder?.(received);
   } catch (error) {
     rejectOrder?.(error as Error);
@@ -131,9 +171,42 @@ function answerPing(): void {
   // Asking the inspector itself would load 3 MiB into every core.
   const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
   const isDebugged = options.some((option) => option.includes('--inspect'));
-  const pong: FromService = { type: 'pong', ...(isDebugged ? { isDebugged } : {}) };
-  // A supervisor that has just ended wants no answer.
-  if (process.connected) process.send?.(pong, undefined, undefined, () => {});
+  void tellSupervisor({ type: 'pong', ...(isDebugged ? { isDebugged } : {}) });
+}
+
+/** A supervisor that ends in order waits for its services first: this one was killed, or broke. */
+function loseSupervisor(): void {
+  const succession = received?.succession;
+  const startToken = processStartToken(process.pid);
+  if (succession === undefined || startToken === undefined || isEnding || drainReason === 'stop') {
+    wishDrain('stop');
+    letGo();
+    return;
+  }
+  orphan = new Orphan({
+    succession,
+    supervisedMs: performance.now() - receivedAtMs,
+    testament: () => (isEnding || drainReason === 'stop' ? undefined : testament),
+    claim: () => orphanClaim(startToken),
+    hear: hearSupervisor,
+    leave: () => wishDrain('stop'),
+  });
+}
+
+function orphanClaim(startToken: string): OrphanClaim {
+  const { service, generation, version, worker } = receivedOrder();
+  return {
+    command: 'adopt',
+    service,
+    generation,
+    worker: worker?.number ?? 1,
+    version,
+    pid: process.pid,
+    startToken,
+    isReady,
+    isDraining: drainReason !== undefined,
+    ...(openExchanges === undefined ? {} : { openExchanges }),
+  };
 }
 
 function hearSignal(): void {
@@ -145,13 +218,34 @@ function hearSignal(): void {
 function wishDrain(reason: DrainReason): void {
   if (drainReason === 'stop' || drainReason === reason) return;
   drainReason = reason;
+  if (reason === 'stop') giveUpSuccession();
   for (const callback of drainCallbacks) callback(reason);
 }
 
 function wishStop(): void {
   if (isStopWished) return;
   isStopWished = true;
+  giveUpSuccession();
   for (const callback of stopCallbacks.splice(0)) callback();
+}
+
+function giveUpSuccession(): void {
+  if (orphan === undefined) return;
+  orphan.giveUpElection();
+  letGo();
+}
+
+/** Nobody will inherit the kept sockets, and while this process has them, no other program can have their ports. */
+function letGo(): void {
+  if (hasLetGo) return;
+  hasLetGo = true;
+  for (const { fd } of received?.succession?.kept?.listeners ?? []) {
+    try {
+      closeSync(fd);
+    } catch {
+      // It was never passed.
+    }
+  }
 }
 
 async function readStandardInput(): Promise<string> {

@@ -13,6 +13,8 @@ export type { Area } from './origin.ts';
 export { originProblem } from './origin.ts';
 export type { PeerCheck, PeerSocket, PeerVerdict } from './peer-user.ts';
 export { createPeerCheck } from './peer-user.ts';
+export type { PipedKind, PipedRequest } from './piped.ts';
+export { pipedField, pipedRefusal, pipedRequest, pipedValue } from './piped.ts';
 export type { StrictTarget } from './target.ts';
 export { isProblem, strictTarget, taggedPath } from './target.ts';
 export { tokenFrom, tokenMatches } from './token.ts';

@@ -8,6 +8,7 @@ import type {
   GapReason,
   JournalKind,
   ResponseOpened,
+  RosterMember,
   RouteChosen,
   Side,
 } from '#exchange';
@@ -50,7 +51,8 @@ interface BodyState {
 
 export type ClosedFacts = Omit<ExchangeClosed, 'requestBytesDropped' | 'responseBytesDropped'>;
 
-export class ExchangeLog implements ExchangeJournal, FrameOwner {
+export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
+  rosterPlace = -1;
   readonly id: ExchangeId;
   readonly idBytes: Buffer;
   readonly #sink: FrameSink;

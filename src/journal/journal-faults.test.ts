@@ -344,6 +344,31 @@ describe('permissions', () => {
   });
 });
 
+describe('a disk that takes writes and does not sync', () => {
+  it('is told of until it does again, also without traffic, and no segment is made in vain', async () => {
+    const disk = new FaultyFs();
+    let nowUs = 0;
+    const clock = { startedAtMs: 0, nowUs: () => nowUs };
+    const options = { coreId, fs: disk.fs, clock, upkeepIntervalMs: 20 };
+    writer = await openJournal(testConfig(directory, { fsyncIntervalMs: 5 }), options);
+    await until(() => writer!.state().unsyncedBytes === 0);
+    disk.decide = (operation) => (operation === 'fdatasync' ? 'EIO' : undefined);
+    await record(writer, 1);
+    await until(() => !writer!.state().healthy);
+    expect(writer.state().trouble).toMatch(/does not sync \(EIO\).*Check the disk/);
+    // The second one has nothing but its beginning, and stays.
+    await until(() => writer!.state().segments === 2);
+    const calls = disk.calls;
+    await until(() => disk.calls > calls + 20);
+    expect(writer.state().segments).toBe(2);
+    disk.decide = () => undefined;
+    nowUs = 6_000_000;
+    await until(() => writer!.state().healthy);
+    await record(writer, 2);
+    expect((await account(1)).bodyBytes + (await account(2)).bodyBytes).toBe(4200);
+  });
+});
+
 describe('power durability', () => {
   it('ends an exchange only after a sync that covers its end', async () => {
     const disk = new FaultyFs();

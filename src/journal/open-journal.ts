@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { JournalConfig } from '#core-config';
-import type { ExchangeId, ExchangeOpened, GapReason } from '#exchange';
+import { type ExchangeId, type ExchangeOpened, type GapReason, Roster } from '#exchange';
 import { Ballast } from './ballast.ts';
 import { ExchangeLog, type FrameSink } from './exchange-log.ts';
 import { FrameQueue, settleFrames } from './frame-queue.ts';
@@ -70,7 +70,7 @@ class Journal implements JournalWriter, FrameSink {
   readonly #quota: Quota;
   readonly #encoder = new FrameEncoder();
   readonly #queue = new FrameQueue();
-  readonly #open = new Set<ExchangeLog>();
+  readonly #open = new Roster<ExchangeLog>();
   readonly #upkeepTimer: NodeJS.Timeout;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryDelayMs = retryDelayMsMin;
@@ -335,6 +335,9 @@ class Journal implements JournalWriter, FrameSink {
     if (this.#isStalled)
       return 'The disk of the journal does not answer. Bodies are dropped once the memory bound is reached.';
     if (this.#isDiskFull) return 'The disk of the journal is full: bodies are not recorded. Free some space.';
+    const { syncError } = this.#segments;
+    if (syncError !== undefined)
+      return `The disk of the journal does not sync (${errorCode(syncError)}): a power cut may take records. Check the disk.`;
     if (!this.#isOverQuota) return undefined;
     return 'The journal has reached its quota: bodies are not recorded. Let the recorder catch up, or raise journal.quota.';
   }
@@ -393,7 +396,7 @@ class Journal implements JournalWriter, FrameSink {
     } catch {
       survivor = 0;
     }
-    for (const log of this.#open) log.segmentsLost(survivor);
+    for (const log of this.#open.list()) log.segmentsLost(survivor);
     this.#segments.leave(segment);
   }
 

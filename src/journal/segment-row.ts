@@ -30,6 +30,7 @@ export class SegmentRow {
   #count = 0;
   #syncTimer: NodeJS.Timeout | undefined;
   #syncStartedAtUs: number | undefined;
+  #syncError: unknown;
   #isClosed = false;
 
   constructor(options: SegmentRowOptions) {
@@ -57,9 +58,18 @@ export class SegmentRow {
     return this.#syncStartedAtUs;
   }
 
-  /** True when the next write should go to another segment. */
+  /** Why the last sync failed; undefined when it did not. */
+  get syncError(): unknown {
+    return this.#syncError;
+  }
+
+  /** True when it is time for another segment, although nothing waits to be written. */
   get isDue(): boolean {
-    return this.#current !== undefined && this.#isFullOrOld(this.#current);
+    const segment = this.#current;
+    if (segment === undefined) return false;
+    // On a disk that refuses to sync, each new one would be given up as soon as it is there.
+    const isFresh = !segment.hasFrames && this.#nowMs() - segment.openedAtMs < syncAgainMs;
+    return this.#isFullOrOld(segment) && !(segment.isSyncBroken && isFresh);
   }
 
   /** The segment for the next write; rejects when none can be had. */
@@ -175,7 +185,7 @@ export class SegmentRow {
     this.#syncStartedAtUs ??= this.#options.clock.nowUs();
     void segment.sync().then((error) => {
       this.#syncStartedAtUs = undefined;
-      this.#noteError(error);
+      this.#noteSync(segment, error);
       if (segment.hasWaiting && !this.#isClosed) this.#sync();
     });
   }
@@ -195,16 +205,20 @@ export class SegmentRow {
   async #seal(segment: SegmentFile): Promise<void> {
     const error = await segment.seal();
     this.#unsealed.delete(segment);
-    if (error !== undefined) this.#options.countError();
+    this.#noteSync(segment, error);
   }
 
-  #noteError(error: unknown): void {
+  #noteSync(segment: SegmentFile, error: unknown): void {
     if (error !== undefined) this.#options.countError();
+    if (error !== undefined || !segment.isSyncBroken) this.#syncError = error;
   }
 
   #nowMs(): number {
     return this.#options.clock.nowUs() / 1000;
   }
 }
+
+/** How often a disk that refused to sync is tried again while nothing else has to be written. */
+const syncAgainMs = 5_000;
 
 const noExchange = new Uint8Array(16);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -187,6 +187,25 @@ describe('the recorder', () => {
     expect(statSync(home.dir.join('status', 'recorder.json')).mode & 0o777).toBe(0o600);
     await recorder.drain();
     expect(status().state).toBe('stopped');
+  });
+
+  it('says that it cannot follow the journal, and goes on when it can', async () => {
+    const journal = await home.journal();
+    const write = () => writeExchange(journal, { request: askBody(), response: answerEvents('x') });
+    await write();
+    home.start();
+    await waitFor(() => status().state === 'recording');
+    const directory = home.config.journalDirectory;
+    renameSync(directory, `${directory}-before`);
+    writeFileSync(directory, '');
+    await waitFor(() => status().state === 'failed');
+    expect(status().trouble).toMatch(/^The journal cannot be followed: ENOTDIR/);
+    rmSync(directory);
+    renameSync(`${directory}-before`, directory);
+    await write();
+    await storedExchanges(home, 2);
+    await waitFor(() => status().state === 'recording');
+    expect(status().trouble).toBeUndefined();
   });
 
   it('stores what core left behind before it obeys a drain', async () => {

@@ -51,6 +51,8 @@ const openEveryMs = 250;
 /** An idle store is touched so often, so that a deleted file is noticed at once. */
 const heartbeatMs = 1_000;
 const journalTroubleMs = 1_000;
+/** Trouble is over when it did not come back for so long: reading begins anew, and may meet it again a little later. */
+const journalCalmMs = 5_000;
 /** Clocks are set: a deletion is remembered a little longer than it should be needed. */
 const clockSlackMs = 60_000;
 const rememberedBytesMax = 64 * 1024 * 1024;
@@ -79,6 +81,7 @@ export class Recorder {
   #interrupted = 0;
   #mismatches = 0;
   #lastCommitAtMs: number | undefined;
+  #failure: { readonly sentence: string; readonly atMs: number } | undefined;
   /** Counts of tails that were given up for a replay. */
   #past = { tornFrames: 0, damagedBytes: 0, unknownFrames: 0 };
 
@@ -107,6 +110,12 @@ export class Recorder {
   /** Stores what can be read by now and returns from `run`. */
   drain(timeoutMs: number): void {
     this.#drainDeadlineMs ??= performance.now() + timeoutMs;
+  }
+
+  /** Why the journal cannot be followed at the moment; undefined while it can. */
+  get trouble(): string | undefined {
+    const { sentence, atMs } = this.#failure ?? {};
+    return atMs !== undefined && performance.now() - atMs < journalCalmMs ? sentence : undefined;
   }
 
   get counts(): RecorderCounts {
@@ -144,6 +153,8 @@ export class Recorder {
       return await this.#step(this.#tail!);
     } catch (error) {
       this.#options.signal.throwIfAborted();
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#failure = { sentence: `The journal cannot be followed: ${cause}.`, atMs: performance.now() };
       this.#options.log.error(
         { err: error },
         'cannot follow the journal; will begin again where the store is',

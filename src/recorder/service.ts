@@ -82,19 +82,24 @@ export async function runRecorder(config: RecorderConfig, options: ServiceOption
   });
 
   function status(state: RecorderStatus['state']): RecorderStatus {
+    const sentence = trouble ?? recorder.trouble;
     return {
       version: 1,
       atMs: Date.now(),
       pid: process.pid,
       state,
-      ...(trouble === undefined ? {} : { trouble }),
+      ...(sentence === undefined ? {} : { trouble: sentence }),
       store: { engine: config.store.engine, engineVersion: '', location: config.store.path },
       ...recorder.counts,
       storeErrors: keeper.errors,
     };
   }
   function writeStatus(): void {
-    void statusFile.write(status(trouble === undefined ? 'recording' : 'waiting-for-store'));
+    if (trouble !== undefined) void statusFile.write(status('waiting-for-store'));
+    else if (recorder.trouble !== undefined) void statusFile.write(status('failed'));
+    // Nothing is said before the store took something: a recorder that dies on its way there again and again would
+    // seem to be well.
+    else if (recorder.counts.lastCommitAtMs !== undefined) void statusFile.write(status('recording'));
   }
 
   const statusTimer = setInterval(writeStatus, statusEveryMs);

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { readLines } from './lines.ts';
+import { readLines } from '#generation';
 import type { Receipt, ReplaceRequest } from './replace-services.ts';
 import type { RunState } from './run-state.ts';
 

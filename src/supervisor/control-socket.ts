@@ -2,11 +2,14 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readLines } from './lines.ts';
+import { readLines } from '#generation';
+import { isReport } from './is-report.ts';
+import type { OrphanLink } from './orphans.ts';
 
 /** `sun_path` of Linux holds 108 bytes, of macOS 104, with the final zero. */
 const socketPathBytesMax = 103;
-const connectionsMax = 16;
+/** Orphans stay connected until they end, and each may have a stream that lasts for hours. */
+const connectionsMax = 256;
 /** A new configuration with its lists of names and certificates. */
 const requestBytesMax = 1024 * 1024;
 const idleMs = 10_000;
@@ -20,19 +23,29 @@ export interface ControlHandlers {
   replace(request: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** Has another supervisor take over; answered when that has succeeded or failed. Never rejects. */
   replaceSupervisor(request: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Takes over a process whose supervisor died; a text says why it does not. */
+  adopt(claim: unknown, link: OrphanLink): string | undefined;
+  /**
+   * Notes that a process stands for this supervisor towards its user; a text says why it may not.
+   * @param request.alone only when no other one does
+   */
+  follow(request: { readonly alone: boolean }, onClosed: (callback: () => void) => void): string | undefined;
 }
 
 export interface ControlSocket {
   readonly path: string;
   /** Gives the path up, for a successor; connections stay until `close`. */
   release(): void;
-  close(): void;
+  /** Followers are told with which exit code to end. */
+  close(exitCode: number): void;
 }
 
 /**
- * Answers `{"command":"status"}`, `{"command":"stop","now":false}` and `{"command":"replace","services":["core"]}`
- * (see `ReplaceRequest`), one JSON object a line, to this user's processes only (socket mode 0600 in a directory of mode 0700). A path too long for a Unix socket is replaced by
- * one in a private directory under the system's temporary directory; `path` says which one it became.
+ * Answers `{"command":"status"}`, `{"command":"stop","now":false}`, `{"command":"replace","services":["core"]}`
+ * (see `ReplaceRequest`), `{"command":"adopt",…}` (see `OrphanClaim`) and `{"command":"follow","alone":true}`, one JSON
+ * object a line, to this user's processes only (socket mode 0600 in a directory of mode 0700). A path too long for a
+ * Unix socket is replaced by one in a private directory under the system's temporary directory; `path` says which one
+ * it became.
  */
 export async function openControlSocket(
   wantedPath: string,
@@ -45,10 +58,14 @@ export async function openControlSocket(
   // The caller holds the lock of this supervisor, so whatever is there belongs to a dead one.
   rmSync(path, { force: true });
   const connections = new Set<Socket>();
+  const followers = new Set<Socket>();
   const server = createServer((socket) => {
     connections.add(socket);
-    socket.on('close', () => connections.delete(socket));
-    serve(socket, handlers);
+    socket.on('close', () => {
+      connections.delete(socket);
+      followers.delete(socket);
+    });
+    serve(socket, handlers, followers);
   });
   server.maxConnections = connectionsMax;
   await listenAt(server, path);
@@ -63,9 +80,10 @@ export async function openControlSocket(
   return {
     path,
     release,
-    close() {
+    close(exitCode) {
       release();
-      for (const socket of connections) socket.destroy();
+      for (const socket of followers) socket.end(`${JSON.stringify({ v: 1, exitCode })}\n`);
+      for (const socket of connections) if (!followers.has(socket)) socket.destroy();
     },
   };
 }
@@ -79,18 +97,70 @@ async function listenAt(server: Server, path: string): Promise<void> {
   chmodSync(path, 0o600);
 }
 
-function serve(socket: Socket, handlers: ControlHandlers): void {
+function serve(socket: Socket, handlers: ControlHandlers, followers: Set<Socket>): void {
   socket.setTimeout(idleMs, () => socket.destroy());
   socket.on('error', () => socket.destroy());
+  let hearReport: ((line: string) => void) | undefined;
   readLines(socket, requestBytesMax, (line) => {
-    void Promise.resolve(answer(line, socket, handlers)).then((answered) => {
-      if (socket.writable) socket.write(`${JSON.stringify(answered)}\n`);
-    });
+    if (hearReport !== undefined) {
+      hearReport(line);
+      return;
+    }
+    const request = parse(line);
+    if (request?.command === 'adopt') {
+      hearReport = adopt(request, socket, handlers);
+      return;
+    }
+    const answering =
+      request?.command === 'follow'
+        ? follow(request, socket, handlers, followers)
+        : answer(request, socket, handlers);
+    void Promise.resolve(answering).then((answered) => say(socket, answered));
   });
 }
 
-function answer(line: string, socket: Socket, handlers: ControlHandlers): unknown {
-  const request = parse(line);
+/** From here on the connection is what the IPC channel of a service would be. @returns what takes its reports */
+function adopt(request: unknown, socket: Socket, handlers: ControlHandlers): (line: string) => void {
+  let report: Parameters<OrphanLink['onReport']>[0] | undefined;
+  const error = handlers.adopt(request, {
+    send: (message) => say(socket, message),
+    onReport: (callback) => {
+      report = callback;
+    },
+    onClosed: (callback) => socket.once('close', callback),
+  });
+  if (error === undefined) socket.setTimeout(0);
+  else socket.end(`${JSON.stringify({ v: 1, error })}\n`);
+  return (line) => {
+    const message: unknown = parse(line);
+    if (isReport(message)) report?.(message);
+  };
+}
+
+function follow(
+  request: Readonly<Record<string, unknown>>,
+  socket: Socket,
+  handlers: ControlHandlers,
+  followers: Set<Socket>,
+): unknown {
+  const error = handlers.follow({ alone: request.alone === true }, (callback) =>
+    socket.once('close', callback),
+  );
+  if (error !== undefined) return { v: 1, error };
+  socket.setTimeout(0);
+  followers.add(socket);
+  return { v: 1, ok: true };
+}
+
+function say(socket: Socket, message: unknown): void {
+  if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
+}
+
+function answer(
+  request: Record<string, unknown> | undefined,
+  socket: Socket,
+  handlers: ControlHandlers,
+): unknown {
   if (request?.command === 'status') return handlers.status();
   if (request?.command === 'stop') {
     socket.setTimeout(0);
@@ -106,7 +176,8 @@ function answer(line: string, socket: Socket, handlers: ControlHandlers): unknow
   }
   return {
     v: 1,
-    error: 'unknown command: this supervisor understands status, stop, replace and replace-supervisor',
+    error:
+      'unknown command: this supervisor understands status, stop, replace, replace-supervisor, adopt and follow',
   };
 }
 

@@ -1,10 +1,10 @@
-import type { DrainReason, FromService, ListeningAddress } from '#generation';
+import type { DrainReason, FromService, ListeningAddress, ToService } from '#generation';
 import { processStartToken, sameHost } from '#generation';
 import type { BoundListener } from './bind-listeners.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Log } from './log.ts';
 import type { GenerationStatus } from './run-state.ts';
-import { type RunningProgram, startProgram } from './start-program.ts';
+import { type RunningProgram, type SuccessionPlan, startProgram } from './start-program.ts';
 import type { Release, ServiceName } from './supervisor-options.ts';
 import type { ProcessName } from './worker.ts';
 
@@ -20,6 +20,7 @@ export interface GenerationOptions {
   readonly readyWithinMs: number;
   /** How often it is asked for a sign of life once it is ready; absent = never. */
   readonly heartbeatMs: number | undefined;
+  readonly succession?: SuccessionPlan;
   readonly log: Log;
 }
 
@@ -53,7 +54,7 @@ export class GenerationRun {
   constructor(options: GenerationOptions, events: GenerationEvents) {
     this.#options = options;
     this.#events = events;
-    const { service, release, listeners, isReplacement, readyWithinMs, log, workers } = options;
+    const { service, release, listeners, isReplacement, readyWithinMs, log, workers, succession } = options;
     const { generation, worker } = options.process;
     const { config, version, program, node, nodeOptions = [] } = release;
     this.#heartbeat = new Heartbeat(options.heartbeatMs);
@@ -75,6 +76,7 @@ export class GenerationRun {
           ...(workers > 1 ? { worker: { number: worker, of: workers } } : {}),
         },
         listeners,
+        ...(succession === undefined ? {} : { succession }),
       },
       {
         report: (message) => this.#hear(message),
@@ -99,12 +101,21 @@ export class GenerationRun {
     return (this.#readyAtMs ?? Date.now()) - this.#startedAtMs;
   }
 
+  /** It was asked for a sign of life and gave none. */
+  get isHanging(): boolean {
+    return this.#heartbeat.isHanging;
+  }
+
   drain(reason: DrainReason): void {
     this.#program.send({ type: 'drain', reason });
   }
 
   stop(): void {
     this.#program.send({ type: 'stop' });
+  }
+
+  send(message: ToService): void {
+    this.#program.send(message);
   }
 
   /** The last resort for a process that does not listen. */

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { readLines } from '#generation';
 import { makeTempDir } from '#test-support';
-import { readLines } from './lines.ts';
 import { createLog, type Log } from './log.ts';
 import { LogSink } from './log-sink.ts';
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -75,6 +75,23 @@ describe('replacing a service', () => {
     expect(socket.readyState).toBe('open');
     expect(await ask(port('front'), 'hello')).toMatch(/^1 /);
     expect(diary().filter((line) => line.includes('drain'))).toEqual([]);
+  });
+
+  it('UPG-06: by another Node lasts: the service is started again with the Node it was given', async () => {
+    const { port, state, dir } = await settled({ core: {} });
+    const [node, mark] = [dir.join('node'), dir.join('mark')];
+    writeFileSync(node, `#!/bin/sh\necho started >> ${mark}\nexec "${process.execPath}" "$@"\n`, {
+      mode: 0o755,
+    });
+    const releases = { core: { ...release('2.0.0', {}), node } };
+    expect(await askReplace(state().controlSocket, { services: ['core'], releases })).toMatchObject({
+      ok: true,
+    });
+    await ask(port('front'), 'crash').catch(() => '');
+    expect(await ask(port('front'), 'hello')).toMatch(/^3 /);
+    expect(await askReplace(state().controlSocket, { services: ['core'] })).toMatchObject({ ok: true });
+    expect(await ask(port('front'), 'hello')).toMatch(/^4 /);
+    expect(readFileSync(mark, 'utf8')).toBe('started\n'.repeat(3));
   });
 
   it.each([

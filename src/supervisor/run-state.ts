@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isProcessAlive, type ListeningAddress } from '#generation';
 import type { ServiceName } from './supervisor-options.ts';
@@ -41,6 +41,8 @@ export interface ServiceStatus extends GenerationStatus {
   readonly candidates: readonly GenerationStatus[];
   /** Were replaced, and finish what they have open. */
   readonly retiring: readonly GenerationStatus[];
+  /** Were left by a supervisor that died; they serve until this one has a generation that does, then they retire. */
+  readonly orphans?: readonly GenerationStatus[];
   readonly lastReplacement?: Replacement;
 }
 
@@ -70,6 +72,8 @@ export interface RunState {
   readonly version: string;
   readonly startedAtMs: number;
   readonly state: 'running' | 'draining' | 'stopping';
+  /** Some process in the foreground of a terminal or a service manager stands for this supervisor, and ends with it. */
+  readonly isAttended: boolean;
   readonly controlSocket: string;
   readonly addresses: readonly ListeningAddress[];
   readonly services: readonly ServiceStatus[];
@@ -88,20 +92,69 @@ export function writeRunState(path: string, state: RunState): void {
   renameSync(`${path}.new`, path);
 }
 
+/** The last word of a supervisor that ends in order: one that dies leaves its state behind. */
 export function removeRunState(path: string): void {
   rmSync(path, { force: true });
 }
 
+/** Whether a supervisor is there, or died. */
+export function hasRunState(path: string): boolean {
+  return existsSync(path);
+}
+
 /** The supervisors of a data directory that are alive; usually one. Unreadable files count as none. */
 export function readRunStates(dataDir: string): RunState[] {
-  return stateFiles(join(dataDir, 'run')).flatMap((path) => {
-    try {
-      const state = JSON.parse(readFileSync(path, 'utf8')) as RunState;
-      return state.v === 1 && isProcessAlive(state.pid, state.startToken) ? [state] : [];
-    } catch {
-      return [];
-    }
-  });
+  return stateFiles(join(dataDir, 'run')).flatMap((path) => readRunState(path) ?? []);
+}
+
+/** What the supervisor that wrote this file says; undefined when it is not alive. */
+export function readRunState(path: string): RunState | undefined {
+  const state = readState(path);
+  return state !== undefined && isProcessAlive(state.pid, state.startToken) ? state : undefined;
+}
+
+/** True when the supervisor that wrote this file died while it was stopping everything. */
+export function wasStopping(path: string): boolean {
+  const state = readState(path);
+  return state !== undefined && state.state !== 'running' && !isProcessAlive(state.pid, state.startToken);
+}
+
+/** A process whose supervisor died, proven to be the one that is meant. */
+export interface LeftProcess extends GenerationStatus {
+  readonly service: ServiceName;
+  readonly pid: number;
+  readonly startToken: string;
+}
+
+/** The living processes of dead supervisors of a data directory. */
+export function readOrphans(dataDir: string): LeftProcess[] {
+  return stateFiles(join(dataDir, 'run')).flatMap(readLeftProcesses);
+}
+
+/** The living processes of the supervisor that wrote this file; none while that is alive itself. */
+export function readLeftProcesses(path: string): LeftProcess[] {
+  const state = readState(path);
+  if (state === undefined || isProcessAlive(state.pid, state.startToken)) return [];
+  return state.services.flatMap(({ service, workers, candidates, retiring, orphans = [] }) =>
+    [...workers, ...candidates, ...retiring, ...orphans].flatMap(
+      ({ generation, worker, version, startedAtMs, pid, startToken }) => {
+        // Without a token nobody can tell it from a stranger who has the same pid by now.
+        if (pid === undefined || startToken === undefined || !isProcessAlive(pid, startToken)) return [];
+        const since = startedAtMs === undefined ? {} : { startedAtMs };
+        return [{ service, generation, worker, version, pid, startToken, ...since }];
+      },
+    ),
+  );
+}
+
+/** Whatever was written there, by whom it may be; undefined when it cannot be understood. */
+function readState(path: string): RunState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(path, 'utf8')) as RunState;
+    return state.v === 1 ? state : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function stateFiles(directory: string): string[] {

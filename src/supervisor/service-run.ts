@@ -1,3 +1,4 @@
+import type { ToService } from '#generation';
 import type { BoundListener } from './bind-listeners.ts';
 import { type Doubt, DoubtedWorkers } from './doubted-workers.ts';
 import { GenerationRun } from './generation-run.ts';
@@ -5,19 +6,19 @@ import { next } from './handover.ts';
 import { type Heartbeat, heartbeatDefaultMs } from './heartbeat.ts';
 import type { Log } from './log.ts';
 import { ProcessMap } from './process-map.ts';
-import type { Replacement, ServiceStatus, WorkerStatus } from './run-state.ts';
+import type { Replacement, ServiceStatus } from './run-state.ts';
 import {
-  generationOf,
   initialState,
   type ServiceCommand,
   type ServiceEvent,
   type ServiceState,
-  startingBeside,
   type Wish,
   workerOf,
 } from './service-state.ts';
+import { serviceStatus } from './service-status.ts';
+import type { SuccessionPlan } from './start-program.ts';
 import type { Release, ServiceName } from './supervisor-options.ts';
-import { isSameProcess, type ProcessName, type RestartPolicy, type Worker } from './worker.ts';
+import { isSameProcess, type ProcessName, type RestartPolicy } from './worker.ts';
 
 /** proxy-core is back at once, or within a second when it keeps dying; the others may take their time. */
 const policies: Record<ServiceName, RestartPolicy> = {
@@ -39,6 +40,8 @@ export interface ServiceRunOptions {
   readonly heartbeatMs: number | undefined;
   /** The highest generation of a supervisor before this one, whose generations still work; absent = there is none. */
   readonly generationBefore?: number;
+  /** How its processes go on when this supervisor dies; absent = they leave. */
+  readonly succession?: SuccessionPlan;
   readonly log: Log;
   /** After every change of the state or of what `status` says. */
   readonly onChange: () => void;
@@ -122,6 +125,11 @@ export class ServiceRun {
     this.#dispatch({ kind: 'stop' });
   }
 
+  /** Says to every process what changes nothing about its life. */
+  tellAll(message: ToService): void {
+    for (const run of this.#runs.values()) run.send(message);
+  }
+
   /** The last resort for processes that do not listen. */
   kill(): void {
     for (const run of this.#runs.values()) run.kill();
@@ -129,6 +137,11 @@ export class ServiceRun {
 
   get isStopped(): boolean {
     return this.#state.stage === 'stopped' && this.#runs.size === 0;
+  }
+
+  /** True when all that is left does not answer any more. */
+  get isHanging(): boolean {
+    return this.#runs.size > 0 && this.#runs.values().every((run) => run.isHanging);
   }
 
   /** Exchanges that all processes together still have open while they leave. */
@@ -146,42 +159,13 @@ export class ServiceRun {
   }
 
   status(): ServiceStatus {
-    const workers = this.#state.workers.map((worker) => this.#workerStatus(worker));
-    const trouble = this.#trouble();
-    const { state: _, trouble: __, ...first } = workers[0] ?? { worker: 1, version: this.release.version };
-    return {
-      ...first,
+    return serviceStatus(this.#state, {
       service: this.service,
-      state: stateOf(this.#state),
-      generation: generationOf(this.#state),
-      ...(trouble === undefined ? {} : { trouble }),
-      workers,
-      candidates: startingBeside(this.#state).flatMap((process) => this.#runs.get(process)?.status() ?? []),
-      retiring: this.#state.retiring.flatMap((process) => this.#runs.get(process)?.status() ?? []),
-      ...(this.#lastReplacement === undefined ? {} : { lastReplacement: this.#lastReplacement }),
-    };
-  }
-
-  #workerStatus({ worker, generation, phase }: Worker): WorkerStatus {
-    const trouble = this.#troubles.get(worker);
-    return {
-      ...(this.#runs.get({ worker, generation })?.status() ?? {
-        generation,
-        worker,
-        version: this.release.version,
-      }),
-      state: phase.kind,
-      ...(phase.kind === 'ready' ? { readyAtMs: phase.readyAtMs } : {}),
-      ...(trouble === undefined ? {} : { trouble }),
-    };
-  }
-
-  #trouble(): string | undefined {
-    if (this.#troubles.size === 0) return undefined;
-    const isOne = this.#state.workers.length <= 1;
-    return [...this.#troubles]
-      .map(([worker, text]) => (isOne ? text : `worker ${worker}: ${text}`))
-      .join('; ');
+      version: this.release.version,
+      statusOf: (process) => this.#runs.get(process)?.status(),
+      troubles: this.#troubles,
+      lastReplacement: this.#lastReplacement,
+    });
   }
 
   #dispatch(event: ServiceEvent): void {
@@ -251,7 +235,7 @@ export class ServiceRun {
   }
 
   #spawn(process: ProcessName, place: number): void {
-    const { service, listeners, log, readyWithinMs = readyWithinDefaultMs } = this.#options;
+    const { service, listeners, log, readyWithinMs = readyWithinDefaultMs, succession } = this.#options;
     const { candidate, workers } = this.#state;
     const hasOthers = this.#runs.entries().some(([{ generation }]) => generation !== process.generation);
     const run = new GenerationRun(
@@ -265,6 +249,7 @@ export class ServiceRun {
         readyWithinMs,
         // The others have work that takes a while, and nobody's stream depends on them.
         heartbeatMs: service === 'core' ? (this.#options.heartbeatMs ?? heartbeatDefaultMs) : undefined,
+        ...(succession === undefined ? {} : { succession }),
         log,
       },
       {
@@ -392,7 +377,10 @@ export class ServiceRun {
       retiring.map((process) => this.#runs.get(process)?.foundOpen(foundOpenWithinMs) ?? 0),
     );
     const carriedOver = open.reduce((sum, one) => sum + one, 0);
-    this.#settle({ ...replacement, carriedOver }, settle);
+    const counted: Replacement = { ...replacement, carriedOver };
+    // Counting takes a while: what it may have been rolled back by meanwhile is the news then.
+    if (this.#lastReplacement === replacement) this.#lastReplacement = counted;
+    settle?.(counted);
     this.#options.onChange();
   }
 
@@ -407,9 +395,10 @@ export class ServiceRun {
     this.#options.log.write('error', `${this.service} was rolled back: ${reason}`);
   }
 
-  #settle(replacement: Replacement, settle = this.#settleReplacement): void {
+  #settle(replacement: Replacement): void {
+    const settle = this.#settleReplacement;
+    this.#settleReplacement = undefined;
     this.#lastReplacement = replacement;
-    if (settle === this.#settleReplacement) this.#settleReplacement = undefined;
     settle?.(replacement);
   }
 
@@ -421,11 +410,4 @@ export class ServiceRun {
   ): void {
     this.#options.log.write(level, `${this.service} ${text}`, { ...process, ...fields });
   }
-}
-
-function stateOf({ stage, workers }: ServiceState): ServiceStatus['state'] {
-  if (stage !== 'running') return stage;
-  const kinds = workers.map(({ phase }) => phase.kind);
-  if (kinds.every((kind) => kind === 'ready')) return 'ready';
-  return kinds.includes('starting') ? 'starting' : 'waiting';
 }

@@ -1,5 +1,5 @@
 import type { Log } from './log.ts';
-import type { ServiceRun } from './service-run.ts';
+import type { ServiceName } from './supervisor-options.ts';
 
 /** Beyond the drain time of proxy-core, so that its own deadline comes first. */
 const marginMs = 2_000;
@@ -9,6 +9,23 @@ const recorderDrainMs = 30_000;
 const obeyMs = 3_000;
 const pollMs = 20;
 
+/** All processes of one service that have one origin, and what can be asked of them. */
+export interface Leaver {
+  readonly service: ServiceName;
+  /** Finish what is open and leave. */
+  drain(): void;
+  /** Leave now. */
+  stop(): void;
+  /** The last resort. */
+  kill(): void;
+  /** No process is left, and none will be started. */
+  readonly isStopped: boolean;
+  /** All that is left does not answer any more. */
+  readonly isHanging: boolean;
+  /** Exchanges that they still have open while they leave. */
+  readonly openExchanges: number;
+}
+
 /**
  * Stops the services in the order that loses nothing: proxy-core finishes its streams while proxy-data leaves,
  * the recorder goes last and stores what core left.
@@ -16,13 +33,13 @@ const pollMs = 20;
 export class ShutDown {
   /** Resolves when every process is gone. */
   readonly ended: Promise<void>;
-  readonly #services: readonly ServiceRun[];
+  readonly #services: readonly Leaver[];
   readonly #options: { drainMs: number; readonly log: Log };
   #hasBegun = false;
   #isHurried = false;
   #end: () => void = () => {};
 
-  constructor(services: readonly ServiceRun[], options: { readonly drainMs: number; readonly log: Log }) {
+  constructor(services: readonly Leaver[], options: { readonly drainMs: number; readonly log: Log }) {
     this.#services = services;
     this.#options = { ...options };
     this.ended = new Promise((resolve) => {
@@ -70,22 +87,26 @@ export class ShutDown {
     this.#end();
   }
 
-  async #leave(name: ServiceRun['service'], drainMs: number): Promise<void> {
-    const service = this.#services.find((one) => one.service === name);
-    if (service === undefined) return;
+  async #leave(name: ServiceName, drainMs: number): Promise<void> {
+    const those = this.#services.filter((one) => one.service === name);
+    await Promise.all(those.map((one) => this.#leaveOne(one, drainMs)));
+  }
+
+  async #leaveOne(service: Leaver, drainMs: number): Promise<void> {
     if (!this.#isHurried) {
       service.drain();
-      if (await this.#isGone(service, drainMs, () => this.#isHurried)) return;
+      // Who hangs may wake up and finish, but a stop does not wait a quarter of an hour for that.
+      if (await this.#isGone(service, drainMs, () => this.#isHurried || service.isHanging)) return;
     }
     service.stop();
     if (await this.#isGone(service, obeyMs)) return;
-    this.#options.log.write('warn', `${name} does not leave and is killed`);
+    this.#options.log.write('warn', `${service.service} does not leave and is killed`);
     service.kill();
     await this.#isGone(service, Number.POSITIVE_INFINITY);
   }
 
   /** Waits for the end of a service; false when the time is over or `isEnough` says so. */
-  async #isGone(service: ServiceRun, withinMs: number, isEnough = () => false): Promise<boolean> {
+  async #isGone(service: Leaver, withinMs: number, isEnough = () => false): Promise<boolean> {
     const deadline = performance.now() + withinMs;
     let told: number | undefined;
     while (!service.isStopped) {
@@ -96,7 +117,7 @@ export class ShutDown {
     return true;
   }
 
-  #tellWhatIsWaitedFor(service: ServiceRun, told: number | undefined): number | undefined {
+  #tellWhatIsWaitedFor(service: Leaver, told: number | undefined): number | undefined {
     const open = service.openExchanges;
     if (open === 0 || open === told || this.#isHurried) return told;
     const limit =

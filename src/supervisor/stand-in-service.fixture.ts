@@ -3,8 +3,9 @@
  * its order says. The request decides too: a first line of `crash` ends the process, `taint` has it ask for a
  * replacement, `hold` leaves the connection open after that answer.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ListeningAddress,
   listenOn,
@@ -34,11 +35,13 @@ export interface StandInConfig {
   readonly servesFrom?: number;
   /** The worker that behaves like this, while the others serve; absent = all. */
   readonly badWorker?: number;
+  /** Says that it is ready when this file exists. */
+  readonly readyWhen?: string;
 }
 
 const order = await receiveStartOrder();
 const config = order.config as StandInConfig;
-const { diary, servesFrom = 1 } = config;
+const { diary, servesFrom = 1, readyWhen } = config;
 const { number, of } = order.worker ?? { number: 1, of: 1 };
 const isGood = config.badWorker !== undefined && config.badWorker !== number;
 const behaviour = isGood ? 'serve' : (config.behaviour ?? 'serve');
@@ -98,6 +101,7 @@ onStop(() => {
   note('stop');
   if (behaviour !== 'ignore-everything') process.exit(0);
 });
+while (readyWhen !== undefined && !existsSync(readyWhen)) await sleep(20);
 if (behaviour === 'never-ready') await new Promise(() => {});
 if (behaviour === 'die-soon') setTimeout(() => process.exit(5), 50);
 reportReady(

@@ -1,6 +1,6 @@
 /** Test program: a supervisor of stand-in services, described by its argument. Says where it listens, once settled. */
 import { fileURLToPath } from 'node:url';
-import { runSupervisor } from './index.ts';
+import { inheritedOptions, runSupervisor } from './index.ts';
 import type { StandInConfig } from './stand-in-service.fixture.ts';
 import { type ServiceName, SupervisorError, type SupervisorSettings } from './supervisor-options.ts';
 
@@ -15,18 +15,20 @@ const purposes = { core: ['front', 'core'], data: ['data'], recorder: [] } as co
 const { config, services, coreWorkers = 1 } = JSON.parse(process.argv[2] ?? '') as SuperviseOptions;
 const program = fileURLToPath(new URL('./stand-in-service.fixture.ts', import.meta.url));
 try {
-  const supervisor = await runSupervisor({
-    config,
-    version: '1.0.0',
-    prettyLog: false,
-    services: (Object.keys(services) as ServiceName[]).map((service) => ({
-      service,
-      program,
-      workers: service === 'core' ? coreWorkers : 1,
-      purposes: purposes[service],
-      order: () => services[service],
-    })),
-  });
+  const supervisor = await runSupervisor(
+    (await inheritedOptions()) ?? {
+      config,
+      version: '1.0.0',
+      prettyLog: false,
+      services: (Object.keys(services) as ServiceName[]).map((service) => ({
+        service,
+        program,
+        workers: service === 'core' ? coreWorkers : 1,
+        purposes: purposes[service],
+        order: () => services[service],
+      })),
+    },
+  );
   void supervisor.settled.then((state) => process.stdout.write(`${JSON.stringify(state)}\n`));
   process.exit(await supervisor.finished);
 } catch (error) {

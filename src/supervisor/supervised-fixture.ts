@@ -10,13 +10,13 @@ import {
   type TempDir,
   waitFor,
 } from '#test-support';
-import { type RunState, readRunStates, type ServiceName } from './index.ts';
+import { type RunState, readRunStates, type ServiceName, stopEverything } from './index.ts';
 import type { StandInConfig } from './stand-in-service.fixture.ts';
 import type { SuperviseOptions } from './supervise.fixture.ts';
 
 /** For tests: supervisors of stand-in services, and clients that ask those. */
 
-const program = fileURLToPath(new URL('./supervise.fixture.ts', import.meta.url));
+export const program = fileURLToPath(new URL('./supervise.fixture.ts', import.meta.url));
 export const sockets: { destroy(): unknown }[] = [];
 const supervisors: { process: OwnProcess; diary: string; dir: TempDir }[] = [];
 
@@ -25,6 +25,8 @@ export async function endSupervised(): Promise<void> {
   for (const socket of sockets.splice(0)) socket.destroy();
   const mine = supervisors.splice(0);
   await Promise.all(mine.map((one) => endProcess(one.process, 20_000)));
+  // Whoever was killed has been followed by another one.
+  await Promise.all(mine.map(({ dir }) => stopEverything(dir.path, { now: true, onFound: () => {} })));
   for (const { diary } of mine) await waitFor(() => pidsOf(linesOf(diary)).every((pid) => !isRunning(pid)));
   for (const { dir } of mine) dir.remove();
 }
@@ -43,18 +45,28 @@ export interface Supervised {
 export function supervise(
   behaviours: Behaviours,
   settings: {
+    /** One for all purposes, or one for the front alone; absent = the system chooses. */
     ports?: number;
+    frontPort?: number;
     drainMs?: number;
     readyWithinMs?: number;
     heartbeatMs?: number;
     coreWorkers?: number;
     dir?: TempDir;
+    /** Something that loads the supervisor of tests. */
+    program?: string;
+    /** See `SpawnOptions`. */
+    launcher?: readonly string[];
   } = {},
 ) {
   const dir = settings.dir ?? makeTempDir('supervisor');
   const diary = dir.join('diary');
   const listeners = (['front', 'core', 'data'] as const).flatMap((purpose) =>
-    ['127.0.0.1', '::1'].map((host) => ({ purpose, host, port: settings.ports ?? 0 })),
+    ['127.0.0.1', '::1'].map((host) => ({
+      purpose,
+      host,
+      port: (purpose === 'front' ? settings.frontPort : undefined) ?? settings.ports ?? 0,
+    })),
   );
   const options: SuperviseOptions = {
     config: {
@@ -70,10 +82,14 @@ export function supervise(
       Object.entries(behaviours).map(([name, behaviour]) => [name, { ...behaviour, diary }]),
     ),
   };
-  const running = startNode(program, [JSON.stringify(options)], { env: {}, input: '' });
-  const supervised = { dir, process: running, diary };
-  supervisors.push(supervised);
-  return supervised;
+  const running = startNode(settings.program ?? program, [JSON.stringify(options)], {
+    env: {},
+    input: '',
+    isSupervisor: true,
+    launcher: settings.launcher ?? [],
+  });
+  supervisors.push({ dir, process: running, diary });
+  return { dir, process: running, diary: () => linesOf(diary) };
 }
 
 export async function settled(
@@ -88,7 +104,7 @@ export async function settled(
   const state = () => readRunStates(dir.path)[0]!;
   const first = JSON.parse(process.stdout()) as RunState;
   const port = (purpose: string) => first.addresses.find((one) => one.purpose === purpose)?.port ?? 0;
-  return { dir, process, state, diary: () => linesOf(diary), port };
+  return { dir, process, state, diary, port };
 }
 
 function linesOf(diary: string): string[] {

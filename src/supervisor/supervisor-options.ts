@@ -50,6 +50,10 @@ export interface ServicePlan {
   readonly nodeOptions?: readonly string[];
   /** Processes that share its listeners; absent = 1. */
   readonly workers?: number;
+  /** Absent = the Node that runs the supervisor. */
+  readonly node?: string;
+  /** Absent = the version of the whole. */
+  readonly version?: string;
   /** Which listeners it inherits. */
   readonly purposes: readonly string[];
   /** The service's configuration, once the ports are known. */

@@ -113,20 +113,27 @@ describe('a supervisor', () => {
     expect(process.stderr()).toContain('core does not leave and is killed');
   });
 
-  it('leaves no orphan when it is killed itself', async () => {
-    const { process, diary } = await settled(everything);
-    process.child.kill('SIGKILL');
-    await process.exited;
-    await waitFor(() => pidsOf(diary()).every((pid) => !isRunning(pid)));
-    expect(diary().filter((line) => line.endsWith('left'))).toHaveLength(3);
+  it('ends at once on SIGQUIT, and does not mind a SIGHUP that is not of its terminal', async () => {
+    const { process, port } = await settled(everything, { drainMs: 0 });
+    await hold(port('front'));
+    process.child.kill('SIGHUP');
+    expect(await ask(port('front'), 'hello')).toMatch(/^1 /);
+    process.child.kill('SIGQUIT');
+    expect(await process.exited).toEqual({ code: 130, signal: null });
   });
 
-  it('can be started again after it was killed', async () => {
-    const first = await settled(everything);
-    first.process.child.kill('SIGKILL');
-    await first.process.exited;
-    const second = await settled(everything, { dir: first.dir });
-    expect(await ask(second.port('front'), 'hello')).toMatch(/^1 /);
+  it('stops in order when its terminal is closed', async () => {
+    // `script` gives what it runs a terminal of its own, which is closed when it ends.
+    const terminal = supervise(everything, {
+      launcher: ['/bin/sh', '-c', `exec script -qec "'$1' '$2' '$3'" /dev/null`, 'sh'],
+    });
+    const state = () => readRunStates(terminal.dir.path)[0];
+    await waitFor(() => state()?.services.every((one) => one.state === 'ready'), { timeoutMs: 45_000 });
+    const { pid = 0, services = [] } = state() ?? {};
+    terminal.process.child.kill('SIGKILL');
+    await waitFor(() => ![pid, ...services.map((one) => one.pid ?? 0)].some(isRunning));
+    expect(terminal.diary().filter((line) => line.endsWith('left'))).toHaveLength(3);
+    expect(terminal.diary().filter((line) => line.includes('start'))).toHaveLength(3);
   });
 
   it('answers on its control socket and stops when that asks for it', async () => {

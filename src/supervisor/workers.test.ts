@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isRunning, waitFor } from '#test-support';
-import { askReplace, type Release, type ServiceStatus } from './index.ts';
+import { askReplace, askReplaceSupervisor, askStatus, type Release, type ServiceStatus } from './index.ts';
 import type { StandInConfig } from './stand-in-service.fixture.ts';
 import { ask, endSupervised, holdFrom, pidsOf, type Supervised, settled } from './supervised-fixture.ts';
 
 afterEach(endSupervised);
 
 const standIn = fileURLToPath(new URL('./stand-in-service.fixture.ts', import.meta.url));
+const supervisor = fileURLToPath(new URL('./supervise.fixture.ts', import.meta.url));
 
 /** The workers of proxy-core, as the state file has them. */
 function core({ state }: Supervised): ServiceStatus {
@@ -111,12 +112,34 @@ describe('several workers', () => {
     expect(pidsOf(two.diary()).filter(isRunning)).toEqual([]);
   });
 
+  it('are as many under the next supervisor', async () => {
+    const two = await settled({ core: {} }, { coreWorkers: 2 });
+    const { socket } = await held(two);
+    await askReplaceSupervisor(two.state().controlSocket, { program: supervisor });
+    const [after] = (await askStatus(two.state().controlSocket)).services;
+    expect(after?.workers.map(({ generation, worker, state }) => [generation, worker, state])).toEqual([
+      [2, 1, 'ready'],
+      [2, 2, 'ready'],
+    ]);
+    expect(socket.readyState).toBe('open');
+    expect(after?.workers.map(({ pid }) => pid)).toContain(await asked(two));
+  });
+
   it('CR-05: all go back when one of them keeps dying with a new program', async () => {
     const two = await settled({ core: {} }, { coreWorkers: 2 });
     await replace(two, release(two, '2.0.0', { behaviour: 'die-soon', badWorker: 2 }));
     await waitFor(() => isWell(two) && core(two).workers.every(({ version }) => version === '1.0.0'));
     expect(core(two).lastReplacement).toMatchObject({ ok: false, version: '1.0.0' });
     expect(pids(two)).toContain(await asked(two));
+  });
+
+  it('CR-05: a roll-back stays the news, also when it comes before the receipt of what it undoes', async () => {
+    // Processes that do not say how much they have open keep the receipt waiting.
+    const two = await settled({ core: { behaviour: 'ignore-drain' } }, { coreWorkers: 2 });
+    const receipt = await replace(two, release(two, '2.0.0', { behaviour: 'die-soon', badWorker: 2 }));
+    expect(receipt.services).toMatchObject([{ ok: true, version: '2.0.0' }]);
+    await waitFor(() => core(two).version === '1.0.0');
+    expect(core(two).lastReplacement).toMatchObject({ ok: false, version: '1.0.0' });
   });
 });
 
@@ -149,5 +172,16 @@ describe('one of several workers', () => {
     socket.end();
     await waitFor(() => !isRunning(pid));
     expect(isWell(two)).toBe(true);
+  });
+
+  it('that hangs does not hold up a stop', async () => {
+    const two = await settled({ core: {} }, { coreWorkers: 2, heartbeatMs: 300, drainMs: 0 });
+    const { pid } = await held(two);
+    process.kill(pid, 'SIGSTOP');
+    await waitFor(() => core(two).retiring.some((one) => one.pid === pid), { timeoutMs: 30_000 });
+    two.process.child.kill('SIGTERM');
+    expect(await two.process.exited).toEqual({ code: 0, signal: null });
+    expect(isRunning(pid)).toBe(false);
+    expect(two.process.stderr()).toContain('core does not leave and is killed');
   });
 });

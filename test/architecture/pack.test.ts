@@ -45,6 +45,13 @@ describe('the packed package, installed into an empty directory', () => {
     }
   });
 
+  it('has what a service of this installation is made of', async () => {
+    const throughline = join(installedAt, 'bin/throughline');
+    const { stdout } = await run(throughline, ['service', 'install', '--print', '--json'], { env });
+    const { files } = JSON.parse(stdout) as { files: { text: string }[] };
+    expect(files.map(({ text }) => text).join('')).toContain(throughline);
+  });
+
   it('serves traffic with `throughline up`', async () => {
     const provider = await startFakeProvider();
     const throughline = await startThroughline({

@@ -32,11 +32,13 @@ export interface SpawnOptions {
   readonly descriptors?: readonly number[];
   /** `ipc` gives the child a message channel; otherwise this text is its standard input. */
   readonly input: 'ipc' | string;
+  /** It ends others when it is asked to, and they would go on without it: it is never left behind with a SIGKILL. */
+  readonly isSupervisor?: boolean;
 }
 
-const running = new Set<ChildProcess>();
+const running = new Map<ChildProcess, NodeJS.Signals>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const [child, signal] of running) child.kill(signal);
 });
 
 /** Starts `node <program> ...args` of this project with nothing inherited but what `env` says. */
@@ -61,7 +63,7 @@ export function startProgram(
     env: { ...options.env },
     stdio: ['pipe', 'pipe', 'pipe', ...(isIpc ? ['ipc' as const] : (options.descriptors ?? []))],
   });
-  running.add(child);
+  running.set(child, options.isSupervisor === true ? 'SIGTERM' : 'SIGKILL');
   // A child that never started has no stdin to write to; its exit tells the story.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(isIpc ? '' : options.input);

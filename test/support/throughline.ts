@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stopEverything } from '#supervisor';
 import { endProcess, isRunning, type OwnProcess, startNode } from './child-process.ts';
 import { ownCli } from './own-cli.ts';
 import { makeTempHome, type TempHome } from './temp-home.ts';
@@ -42,6 +43,8 @@ export interface Throughline {
   logs(): string;
   /** SIGKILL to one service; the supervisor brings it back. Returns the pid that was killed. */
   kill(service: ServiceName): number;
+  /** All processes die at once, as in a power cut: nothing is tidied up. Resolves when they are gone. */
+  crash(): Promise<void>;
   /** Ends everything, waits, and leaves nothing behind. Idempotent. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -62,12 +65,16 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
     ...(options.node === undefined ? {} : { node: options.node }),
     launcher: options.launcher ?? [],
     descriptors: options.descriptors ?? [],
+    isSupervisor: true,
   });
   const wanted: ServiceName[] =
     command === 'up' ? ['core', 'recorder', 'data'] : [command === 'record' ? 'recorder' : command];
   const stop = async (): Promise<void> => {
     const pids = allPids(readState(home.dataDir, supervisor.pid));
     await endProcess(supervisor, 15_000);
+    // One that a test has killed is followed by another one.
+    if (supervisor.exit()?.signal === 'SIGKILL')
+      await stopEverything(home.dataDir, { now: true, onFound: () => {} });
     for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL');
     if (options.home === undefined) home.remove();
   };
@@ -96,6 +103,14 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
         process.kill(pid, 'SIGKILL');
         return pid;
       },
+      async crash() {
+        const services = allPids(readState(home.dataDir, supervisor.pid));
+        // Stopped first, so that it does not start again what is just being killed.
+        process.kill(supervisor.pid, 'SIGSTOP');
+        const pids = [...services, supervisor.pid];
+        for (const pid of pids) process.kill(pid, 'SIGKILL');
+        await waitFor(() => !pids.some(isRunning), { what: 'all processes to be gone' });
+      },
       stop,
       [Symbol.asyncDispose]: stop,
     };
@@ -108,8 +123,8 @@ export async function startThroughline(options: ThroughlineOptions): Promise<Thr
 function defaultConfig(options: ThroughlineOptions): Record<string, unknown> {
   return {
     server: { host: '127.0.0.1', port: 0, core_port: 0, data_port: 0, timeouts: { drain: '3s' } },
-    // Tests that are about one process of proxy-core shall not depend on the machine.
-    core: { workers: 1 },
+    // Not `auto`: many tests are about one process of proxy-core, whatever the machine.
+    core: { workers: Number(process.env.THROUGHLINE_TEST_WORKERS ?? 1) },
     providers: { anthropic: { base_url: options.providerOrigin } },
     journal: { ballast: 0 },
   };

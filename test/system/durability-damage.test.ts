@@ -13,7 +13,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createWitness,
   type FakeProvider,
-  isRunning,
   makeTempHome,
   ownCli,
   recordFaults,
@@ -166,18 +165,11 @@ describe('a database that is harmed after a crash', () => {
     expect(await recordFaults(throughline, seen)).toEqual([]);
   }
 
-  /** All processes die at once, as in a power cut: nothing is tidied up. */
-  async function crash(): Promise<void> {
-    const pids = [throughline.supervisor.pid, ...Object.values(throughline.pids())];
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
-    await waitFor(() => !pids.some(isRunning), { what: 'all processes to be gone' });
-  }
-
   it.each([losses[1]!, losses[3]!, ...damages])(
     'DUR-05: is whole again when %s before the next start',
     { timeout: 90_000 },
     async (_, damage) => {
-      await crash();
+      await throughline.crash();
       damage();
       throughline = await start();
       await ask(4);

@@ -7,7 +7,6 @@ import {
   createMounts,
   createWitness,
   type FakeProvider,
-  isRunning,
   makeTempHome,
   recordFaults,
   startFakeProvider,
@@ -53,11 +52,9 @@ async function start(options: Partial<ThroughlineOptions> = {}): Promise<void> {
 
 /** The end of everything at once; gives what clients had seen until then. */
 async function losePower(): Promise<readonly Witnessed[]> {
-  const pids = [throughline.supervisor.pid, ...Object.values(throughline.pids())];
   const seen = [...witness.seen];
   disk.cut();
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
-  await waitFor(() => !pids.some(isRunning), { what: 'all processes to be gone' });
+  await throughline.crash();
   await disk.restore();
   return seen;
 }

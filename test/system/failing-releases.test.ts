@@ -99,7 +99,7 @@ it.each<[string, string, (source: string) => string, RegExp]>([
     await Promise.all([kept.stop(), streams.stop()]);
     expect([...kept.failures, ...streams.failures]).toEqual([]);
   },
-  90_000,
+  180_000,
 );
 
 it.each<[string, string, string]>([
@@ -139,5 +139,5 @@ it.each<[string, string, string]>([
     await Promise.all([kept.stop(), streams.stop()]);
     expect([...kept.failures, ...streams.failures]).toEqual([]);
   },
-  90_000,
+  180_000,
 );

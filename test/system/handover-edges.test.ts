@@ -148,7 +148,10 @@ it(`UPG-13: ${queued} connections that wait in the queue of a core that hangs ar
   const streams = new StrictClients(throughline.frontUrl, 'queued').startStreams(50);
   const probes = Array.from({ length: queued - 50 }, () => probe(throughline.frontUrl));
   try {
-    await waitFor(() => waitingAt(throughline.frontUrl) === queued, { what: 'all to wait in the queue' });
+    await waitFor(() => waitingAt(throughline.frontUrl) === queued, {
+      what: 'all to wait in the queue',
+      intervalMs: 50,
+    });
     expect(await replaceCore()).toMatchObject({ ok: true });
   } finally {
     process.kill(old?.pid ?? 0, 'SIGCONT');

@@ -17,6 +17,7 @@ import {
   waitFor,
   witnessedAnswer,
 } from '#test-support';
+import { becomes, expectAlive, get } from './health-check.ts';
 
 // What health checks and metrics say while something is really broken, and after it is repaired.
 let provider: FakeProvider;
@@ -26,36 +27,6 @@ beforeAll(async () => {
   provider.respondWith((request) => witnessedAnswer(request));
 });
 afterAll(() => provider?.close());
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
-async function get(url: string): Promise<Answer> {
-  const answer = await fetch(url);
-  return { status: answer.status, text: await answer.text() };
-}
-
-/** Waits until `/health` has this status; gives what it says. */
-function becomes(url: string, status: number): Promise<string> {
-  let last = '';
-  return waitFor(
-    async () => {
-      const answer = await get(`${url}/health`);
-      last = answer.text;
-      return answer.status === status ? answer.text : undefined;
-    },
-    { timeoutMs: 40_000, intervalMs: 100, what: () => `${url}/health to be ${status}; it was ${last}` },
-  );
-}
-
-/** Traffic and liveness, which no breakage of the record changes. */
-async function expectAlive({ coreUrl, dataUrl }: Throughline, witness: Witness): Promise<void> {
-  for (const url of [`${coreUrl}/livez`, `${coreUrl}/readyz`, `${dataUrl}/livez`])
-    expect([url, (await get(url)).status]).toEqual([url, 200]);
-  expect((await witness.ask()).isComplete).toBe(true);
-}
 
 describe('health while one thing is broken', () => {
   let home: TempHome;
@@ -153,6 +124,17 @@ describe('health while one thing is broken', () => {
     rmSync(database(), { recursive: true });
     await becomes(throughline.coreUrl, 200);
     await becomes(throughline.dataUrl, 200);
+  });
+
+  it('is well again by itself after database and journal were deleted', { timeout: 90_000 }, async () => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(database() + suffix, { force: true });
+    rmSync(join(home.dataDir, 'journal'), { recursive: true });
+    await waitFor(async () => {
+      await expectAlive(throughline, witness);
+      const data = JSON.parse((await get(`${throughline.dataUrl}/health`)).text);
+      return data.status === 'ok' && data.database_detail.exchanges > 0;
+    });
+    await becomes(throughline.coreUrl, 200);
   });
 
   it('is well again by itself after the database was overwritten', { timeout: 90_000 }, async () => {

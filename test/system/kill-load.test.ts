@@ -25,7 +25,9 @@ let provider: SteadyProvider;
 let throughline: Throughline;
 beforeEach(async () => {
   provider = await startSteadyProvider({ longEvents: 16 });
-  throughline = await startThroughline({ providerOrigin: provider.origin });
+  // The hardest case: there is nobody else to go on.
+  const config = { core: { workers: 1 } };
+  throughline = await startThroughline({ providerOrigin: provider.origin, config });
 });
 afterEach(async () => {
   await throughline?.stop();
