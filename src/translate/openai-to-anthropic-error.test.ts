@@ -54,6 +54,7 @@ describe('an error of a provider', () => {
       'models/x is not found',
     ],
     ['Ollama', { error: 'model "x" not found' }, 'model "x" not found'],
+    ['an empty error beside it', { error: '', message: 'model "x" not found' }, 'model "x" not found'],
     [
       'vLLM',
       { object: 'error', message: 'The model `x` does not exist.', type: 'NotFoundError', code: 404 },

@@ -82,7 +82,8 @@ const messageMax = 4000;
 function readProviderError(value: unknown): ProviderError | undefined {
   const outer = asObject(Array.isArray(value) ? value[0] : value);
   if (outer === undefined) return undefined;
-  if (typeof outer.error === 'string') return { message: outer.error.slice(0, messageMax) };
+  const sentence = asText(outer.error, messageMax);
+  if (sentence !== undefined) return { message: sentence };
   const error = asObject(outer.error) ?? outer;
   const message = messageOf(error);
   if (message === undefined) return undefined;
