@@ -109,9 +109,12 @@ const attempt = z
     attempt: z.number(),
     provider: z.string(),
     origin: z.string(),
+    model: z.string().optional().describe('The model it asked for, when core looked at the body.'),
+    waitMs: z.number().optional().describe('How long it was held back on purpose after the one before it.'),
     result: z.enum(['answered', 'refused', 'timed-out', 'unreachable', 'abandoned']),
     status: z.number().optional(),
     cause: z.string().optional(),
+    reason: z.string().optional().describe('What was decided about it or after it.'),
     startedUs: z.number(),
     endedUs: z.number().optional(),
   })

@@ -92,9 +92,15 @@ interface ExchangeAttempt {
   readonly attempt: number;
   readonly provider: string;
   readonly origin: string;
+  /** The model this attempt asked for; absent when core did not look at the body. */
+  readonly model?: string;
+  /** How long it was held back on purpose after the one before it, in milliseconds. */
+  readonly waitMs?: number;
   readonly result: 'answered' | 'refused' | 'timed-out' | 'unreachable' | 'abandoned';
   readonly status?: number;
   readonly cause?: string;
+  /** What was decided about it or after it, as a sentence for a person. */
+  readonly reason?: string;
   readonly startedUs: number;
   readonly endedUs?: number;
 }

@@ -91,6 +91,10 @@ export interface AttemptStarted {
   readonly attempt: number;
   readonly provider: string;
   readonly origin: string;
+  /** The model this attempt asks for; absent when core did not look. */
+  readonly model?: string;
+  /** How long this attempt was held back on purpose after the one before it, in milliseconds; absent = not at all. */
+  readonly waitMs?: number;
 }
 
 export interface AttemptEnded {
@@ -99,6 +103,8 @@ export interface AttemptEnded {
   readonly status?: number;
   /** Cause in words, for example `ECONNREFUSED 127.0.0.1:9`. */
   readonly cause?: string;
+  /** What was decided about this attempt or after it, as a sentence for a person: retried, broken off, next in the chain. */
+  readonly reason?: string;
 }
 
 export interface ResponseOpened {

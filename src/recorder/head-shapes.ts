@@ -62,8 +62,20 @@ const shapes: Shapes = {
     upstreamTarget: isText,
     dropped: maybe(isTexts),
   },
-  'attempt-started': { attempt: isNumber, provider: isText, origin: isText },
-  'attempt-ended': { attempt: isNumber, result: isText, status: maybe(isNumber), cause: maybe(isText) },
+  'attempt-started': {
+    attempt: isNumber,
+    provider: isText,
+    origin: isText,
+    model: maybe(isText),
+    waitMs: maybe(isNumber),
+  },
+  'attempt-ended': {
+    attempt: isNumber,
+    result: isText,
+    status: maybe(isNumber),
+    cause: maybe(isText),
+    reason: maybe(isText),
+  },
   'response-opened': {
     source: isText,
     status: isNumber,
