@@ -10,6 +10,7 @@ export type { AnswerFacts, AnswerStreamReader, TokenUsage } from './answer-facts
 export { understandAnthropicMessage } from './anthropic/message.ts';
 export { understandAnthropicRequest } from './anthropic/request.ts';
 export { createAnthropicStreamReader, understandAnthropicStream } from './anthropic/stream.ts';
+export { usageFromAnthropic } from './anthropic/usage.ts';
 export type { DecodedContent } from './content-encoding.ts';
 export { decodeContent } from './content-encoding.ts';
 export type { Dialect } from './dialect.ts';

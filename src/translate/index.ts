@@ -17,11 +17,17 @@
  * - A stream that ends without having announced it ends in an `error` event, never in a clean end.
  */
 
+export { anthropicToOpenAiAnswer } from './anthropic-to-openai-answer.ts';
+export { anthropicToOpenAiError } from './anthropic-to-openai-error.ts';
 export { anthropicToOpenAiRequest, type RequestOptions } from './anthropic-to-openai-request.ts';
+export { AnthropicToOpenAiStream } from './anthropic-to-openai-stream.ts';
 export { capabilitiesOf, type ModelCapabilities } from './capabilities.ts';
+export { type ClaudeCapabilities, claudeCapabilitiesOf } from './claude-capabilities.ts';
 export { estimateTokens } from './estimate-tokens.ts';
-export { openAiToAnthropicAnswer, type TranslatedAnswer } from './openai-to-anthropic-answer.ts';
-export { type AnthropicErrorAnswer, openAiToAnthropicError } from './openai-to-anthropic-error.ts';
+export { openAiToAnthropicAnswer } from './openai-to-anthropic-answer.ts';
+export { openAiToAnthropicError } from './openai-to-anthropic-error.ts';
+export { type ChatRequestOptions, openAiToAnthropicRequest } from './openai-to-anthropic-request.ts';
 export { OpenAiToAnthropicStream } from './openai-to-anthropic-stream.ts';
 export { patchModel } from './patch-model.ts';
+export type { AnswerStream, ErrorAnswer, TranslatedAnswer } from './translated-answer.ts';
 export type { AnswerContext, TranslatedRequest } from './translated-request.ts';

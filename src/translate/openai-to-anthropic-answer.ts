@@ -7,17 +7,8 @@ import { type DeltaParts, readDelta } from './openai-delta.ts';
 import { type AnthropicError, errorBody, errorInAnswer } from './openai-to-anthropic-error.ts';
 import { isFailure, stopFields, stopOf } from './stop-reason.ts';
 import { createCallIds, toolInput } from './tool-input.ts';
+import type { TranslatedAnswer } from './translated-answer.ts';
 import type { AnswerContext } from './translated-request.ts';
-
-export type TranslatedAnswer =
-  | { readonly kind?: undefined; readonly body: Uint8Array; readonly dropped: readonly string[] }
-  | {
-      readonly kind: 'unreadable';
-      /** What is wrong with the answer. */
-      readonly sentence: string;
-      /** The provider reports an error in an answer that looks like a success: what to tell the client. */
-      readonly error?: { readonly status: number; readonly body: Uint8Array };
-    };
 
 /** Says a whole chat completion as a message. Never throws. */
 export function openAiToAnthropicAnswer(body: Uint8Array, context: AnswerContext): TranslatedAnswer {

@@ -1,6 +1,7 @@
 import { asArray, asObject, asText, type JsonObject, parseJson, utf8 } from '#formats';
 import { contextSentence } from './context-limit.ts';
 import { headerValue, retryAfterOf } from './retry-after.ts';
+import type { ErrorAnswer } from './translated-answer.ts';
 
 /** An error as the Messages API has it: type and status belong together. */
 export interface AnthropicError {
@@ -21,7 +22,7 @@ export function openAiToAnthropicError(
   status: number,
   body: Uint8Array,
   headers: readonly string[] = [],
-): AnthropicErrorAnswer {
+): ErrorAnswer {
   const value = parseJson(body);
   const said = readProviderError(value) ?? { message: pageText(body) };
   const requestId = headerValue(headers, 'x-request-id');
@@ -37,13 +38,6 @@ export function openAiToAnthropicError(
     body: errorBody({ ...error, provider }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   };
-}
-
-export interface AnthropicErrorAnswer {
-  readonly status: number;
-  readonly body: Uint8Array;
-  /** How long the provider asks to wait, when it says so anywhere but in `retry-after`, the only place clients look. */
-  readonly retryAfterSeconds?: number;
 }
 
 /** The error inside of an answer or of a chunk that came with status 200; undefined when there is none. */
@@ -64,7 +58,7 @@ export function errorBody({ type, message, provider }: Omit<AnthropicError, 'sta
   return Buffer.from(JSON.stringify({ type: 'error', error }));
 }
 
-interface ProviderError {
+export interface ProviderError {
   readonly message: string;
   /** What kind of error it is, in the provider's own words: its type, code or status. */
   readonly kinds?: readonly string[];
@@ -79,7 +73,7 @@ const messageMax = 4000;
  * Reads the shapes in use: `{error: {message, type, code}}` (OpenAI and most), a list of it (Gemini), `{error: "…"}`
  * (Ollama), `{object: "error", message, type, code}` (Mistral, vLLM), `{detail}` (FastAPI).
  */
-function readProviderError(value: unknown): ProviderError | undefined {
+export function readProviderError(value: unknown): ProviderError | undefined {
   const outer = asObject(Array.isArray(value) ? value[0] : value);
   if (outer === undefined) return undefined;
   const sentence = asText(outer.error, messageMax);
@@ -136,7 +130,7 @@ function originalOf({ type, code, param, status, metadata }: JsonObject): JsonOb
 }
 
 /** What is left of a page of HTML or of a plain text. */
-function pageText(body: Uint8Array): string {
+export function pageText(body: Uint8Array): string {
   const head = utf8(body, 0, 4096);
   const title = /<title>([^<]*)<\/title>/i.exec(head)?.[1];
   const text = (title ?? head.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim();
@@ -155,11 +149,10 @@ function anthropicError(status: number, said: ProviderError): AnthropicError {
       provider: { ...original, message },
     };
   }
-  const { type, status: answered } = classOf(status, kinds.join(' ').toLowerCase());
-  return { status: answered, type, message, ...provider };
+  return { ...errorClassOf(status, kinds), message, ...provider };
 }
 
-interface ErrorClass {
+export interface ErrorClass {
   readonly status: number;
   readonly type: string;
 }
@@ -196,11 +189,14 @@ const wordClasses: readonly (readonly [RegExp, ErrorClass])[] = [
   [/authentication|invalid_api_key|unauthori[sz]ed|unauthenticated/, classes[401]!],
   [/permission|forbidden/, classes[403]!],
   [/not_found/, classes[404]!],
+  [/too_large/, classes[413]!],
   [/timeout|timed_out|deadline/, classes[504]!],
   [/invalid|bad_?request/, invalid],
 ];
 
-function classOf(status: number, words: string): ErrorClass {
+/** Anthropic's kind of an error, from the provider's status (0 = none was given) and its words for the kind. */
+export function errorClassOf(status: number, kinds: readonly string[]): ErrorClass {
+  const words = kinds.join(' ').toLowerCase();
   const byWords = wordClasses.find(([pattern]) => pattern.test(words))?.[1];
   if (byWords === unpaid && (status === 0 || status === 429 || status === 402)) return unpaid;
   const byStatus = classes[status];

@@ -1,12 +1,4 @@
-import {
-  asArray,
-  asObject,
-  createSseReader,
-  type JsonObject,
-  jsonBytesMax,
-  type SseEvent,
-  utf8,
-} from '#formats';
+import { asArray, asObject, type JsonObject, type SseEvent } from '#formats';
 import { type AnswerSegments, createAnswerSegments } from './answer-segments.ts';
 import { anthropicUsage, findUsage, isReported } from './answer-usage.ts';
 import { createAnthropicEventWriter } from './anthropic-event-writer.ts';
@@ -24,19 +16,18 @@ import {
 } from './openai-to-anthropic-answer.ts';
 import { type AnthropicError, errorBody, errorInAnswer } from './openai-to-anthropic-error.ts';
 import { isFailure, stopFields, stopOf } from './stop-reason.ts';
+import { createStreamSource, heldMax, type StreamSource } from './stream-source.ts';
 import { createCallIds } from './tool-input.ts';
+import type { AnswerStream } from './translated-answer.ts';
 import type { AnswerContext } from './translated-request.ts';
 
-/** One line of a provider, or what it makes us hold back, may not grow beyond this. */
-const heldMax = jsonBytesMax;
 const segmentsMax = 16_384;
 
 /**
- * Says a streamed chat completion as a Messages stream. Feed the pieces as they come, cut anywhere; what is returned
- * are whole events, the same for every cutting. A JSON body in place of a stream, as some servers give it, is said as
- * a stream at its end. Never throws.
+ * Says a streamed chat completion as a Messages stream. A JSON body in place of a stream, as some servers give
+ * it, is said as a stream at its end. Never throws.
  */
-export class OpenAiToAnthropicStream {
+export class OpenAiToAnthropicStream implements AnswerStream {
   readonly #context: AnswerContext;
   readonly #writer = createAnthropicEventWriter();
   readonly #dropped = createDroppedWords();
@@ -68,22 +59,18 @@ export class OpenAiToAnthropicStream {
     });
   }
 
-  /** What could not be carried so far. */
   get dropped(): readonly string[] {
     return this.#dropped.list();
   }
 
-  /** The answer is whole, or has failed: nothing that follows can change it. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** The client has seen something. Before that, a failure can still be answered with a status: see `failure`. */
   get hasBegun(): boolean {
     return this.#hasStarted || this.#hasPinged;
   }
 
-  /** Why the stream failed, as an answer for a client that has seen nothing yet. */
   get failure(): { readonly status: number; readonly body: Uint8Array } | undefined {
     const error = this.#failure;
     return error === undefined ? undefined : { status: error.status, body: errorBody(error) };
@@ -96,7 +83,6 @@ export class OpenAiToAnthropicStream {
     return this.#writer.takeBytes();
   }
 
-  /** The provider ended its answer properly. When it had not said all of it, the client gets an error. */
   end(): Uint8Array {
     if (this.#isOver) return nothing;
     for (const event of this.#source.finish()) this.#takeEvent(event);
@@ -104,10 +90,6 @@ export class OpenAiToAnthropicStream {
     return this.#writer.takeBytes();
   }
 
-  /**
-   * The provider broke off. An answer whose end was announced is complete without what is missing; otherwise the
-   * client gets an error, unless it has seen nothing: then nothing is returned, and `failure` says what to answer.
-   */
   broken(cause: string): Uint8Array {
     if (this.#isOver) return nothing;
     this.#settle(cause);
@@ -115,7 +97,6 @@ export class OpenAiToAnthropicStream {
     return this.hasBegun ? bytes : nothing;
   }
 
-  /** A sign of life for the client while the provider is silent. Events are only ever returned whole, so it fits anywhere. */
   ping(): Uint8Array {
     if (this.#isOver) return nothing;
     this.#hasPinged = true;
@@ -242,58 +223,12 @@ export class OpenAiToAnthropicStream {
 
 const nothing = new Uint8Array();
 
-const tooLarge: AnthropicError = {
+export const tooLarge: AnthropicError = {
   status: 502,
   type: 'api_error',
   message: 'The provider sent more in one piece than can be translated.',
 };
 
-function brokenSentence(cause: string): string {
+export function brokenSentence(cause: string): string {
   return `The provider broke off in the middle of its answer${cause === '' ? '.' : `: ${cause}`}`;
-}
-
-interface StreamSource {
-  feed(chunk: Uint8Array): readonly SseEvent[];
-  /** What is left when the stream is over. */
-  finish(): readonly Pick<SseEvent, 'event' | 'data'>[];
-  /** Bytes since the last complete event. */
-  readonly heldBytes: number;
-}
-
-/** Events, or a JSON body in their place: the first character tells which. */
-function createStreamSource(): StreamSource {
-  const sse = createSseReader();
-  const json: Buffer[] = [];
-  let kind: 'unknown' | 'events' | 'json' = 'unknown';
-  let heldBytes = 0;
-
-  function feed(chunk: Uint8Array): readonly SseEvent[] {
-    heldBytes += chunk.length;
-    if (kind === 'unknown') kind = kindOf(chunk);
-    if (kind === 'json') {
-      if (heldBytes <= heldMax) json.push(Buffer.from(chunk)); // The caller may reuse its memory.
-      return [];
-    }
-    const events = sse.feed(chunk);
-    if (events.length > 0) heldBytes = 0;
-    return events;
-  }
-
-  return {
-    feed,
-    finish() {
-      const last = sse.finish();
-      if (kind === 'json') return [{ event: 'message', data: utf8(Buffer.concat(json)) }];
-      return last === undefined ? [] : [last];
-    },
-    get heldBytes() {
-      return heldBytes;
-    },
-  };
-}
-
-function kindOf(chunk: Uint8Array): 'unknown' | 'events' | 'json' {
-  const first = chunk.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
-  if (first === undefined) return 'unknown';
-  return first === 0x7b || first === 0x5b ? 'json' : 'events';
 }

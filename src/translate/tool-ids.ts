@@ -6,12 +6,16 @@ export interface ToolIds {
   accepted(id: string): string;
 }
 
-/** `any` takes up to 40 characters, as OpenAI does; `nine` exactly nine letters or digits, as Mistral does. */
-export type ToolIdForm = 'any' | 'nine';
+/**
+ * `any` takes up to 40 characters, as OpenAI does; `nine` exactly nine letters or digits, as Mistral does; `anthropic`
+ * no dots and colons.
+ */
+export type ToolIdForm = 'any' | 'nine' | 'anthropic';
 
 const forms: Readonly<Record<ToolIdForm, { readonly pattern: RegExp; make(hash: string): string }>> = {
   any: { pattern: /^[\w.:-]{1,40}$/, make: (hash) => `call_${hash}` },
   nine: { pattern: /^[a-zA-Z0-9]{9}$/, make: (hash) => hash.slice(-9) },
+  anthropic: { pattern: /^[a-zA-Z0-9_-]{1,64}$/, make: (hash) => `toolu_${hash}` },
 };
 
 export function createToolIds(form: ToolIdForm): ToolIds {

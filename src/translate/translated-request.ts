@@ -29,10 +29,14 @@ export interface AnswerContext {
   readonly stopSequences: readonly string[];
   /** Names of tools the provider knows by another name: what it says → what the client calls it. */
   readonly toolNames: ReadonlyMap<string, string>;
-  /** `msg_…`, unique for each answer; comes from the caller, who owns randomness. */
+  /** `msg_…` or `chatcmpl-…`, unique for each answer; comes from the caller, who owns randomness. */
   readonly messageId: string;
   /** Ids of earlier calls of the conversation, as the client knows them: a new call gets none of these. */
   readonly usedToolIds?: ReadonlySet<string>;
   /** Whether reasoning is given to the client, which asked for none when this is false. Absent means it is. */
   readonly showsThinking?: boolean;
+  /** Seconds since 1970, for answers that say when they were made; comes from the caller, who owns the clock. */
+  readonly createdS?: number;
+  /** The client wants the usage at the end of a stream (`stream_options.include_usage`). */
+  readonly includesUsage?: boolean;
 }
