@@ -1,6 +1,7 @@
 import type { Problem } from '#exchange';
 import { type Decision, type Missing, route } from '#routing';
 import { type Arrival, accept } from './accept.ts';
+import type { AgentClues } from './agent-names.ts';
 import { takeAnswer } from './answer.ts';
 import { type AttemptFailure, attempt } from './attempt.ts';
 import { nowUs } from './clock.ts';
@@ -8,7 +9,7 @@ import type { CoreContext } from './core-context.ts';
 import { failBroken, failExchange } from './fail.ts';
 import { HeldBody } from './held-body.ts';
 import { type Peeked, peek } from './peek.ts';
-import { peekBody } from './peek-body.ts';
+import { peekAgentClues, peekBody } from './peek-body.ts';
 import { type CoreRoute, planRequest, type RequestPlan } from './plan-request.ts';
 import { refuse } from './refuse.ts';
 import { relayRequest } from './relay.ts';
@@ -77,7 +78,11 @@ async function lookCloser(
   let { missing } = asked;
   for (;;) {
     if (missing === 'agent-name') {
-      known = { ...known, agentName: await core.agentNames.find(known.sessionId, known.agentId) };
+      const readClues = (): Promise<AgentClues> => {
+        held ??= new HeldBody(core, exchange);
+        return peekAgentClues(held);
+      };
+      known = { ...known, agentName: await core.agentNames.find(known, readClues) };
     } else {
       held ??= new HeldBody(core, exchange);
       known = { ...known, body: await peekBody(held) };

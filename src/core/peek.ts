@@ -3,6 +3,8 @@ import type { Arrival } from './accept.ts';
 
 /** What the head of a request says: for the rules, and about how its body comes. */
 export interface Peeked extends Known {
+  /** Set by Claude Code when a subagent was started by another one. */
+  readonly parentAgentId?: string;
   readonly transferCoding?: string;
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
@@ -20,6 +22,8 @@ export function peek({ request, path, tag }: Arrival, now: Date): Peeked {
   };
   if (tag !== undefined) peeked.tag = tag;
   let agentType: string | undefined;
+  let userAgent: string | undefined;
+  let timeoutSeconds: number | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     const value = rawHeaders[i + 1]!;
@@ -36,6 +40,9 @@ export function peek({ request, path, tag }: Arrival, now: Date): Peeked {
       case 'x-claude-code-agent-id':
         peeked.agentId ??= value.slice(0, 64);
         break;
+      case 'x-claude-code-parent-agent-id':
+        peeked.parentAgentId ??= value.slice(0, 64);
+        break;
       case 'x-claude-code-agent-type':
         agentType ??= value.slice(0, 200);
         break;
@@ -45,12 +52,38 @@ export function peek({ request, path, tag }: Arrival, now: Date): Peeked {
       case 'x-claude-code-request-class':
         peeked.requestClass ??= value.slice(0, 64);
         break;
+      case 'user-agent':
+        userAgent ??= value.slice(0, 64);
+        break;
+      case 'x-stainless-timeout':
+        timeoutSeconds ??= Number(value);
+        break;
     }
   }
   // An agent that its user defined is called `custom` here; its own name has to be looked up.
   if (agentType !== undefined && agentType !== 'custom') peeked.agentName = agentType;
-  else if (peeked.agentId === undefined) peeked.agentName = null;
+  else if (peeked.agentId === undefined && !isOldClaudeCode(userAgent)) peeked.agentName = null;
+  if (peeked.requestClass === undefined && isSafetyCheck(userAgent, timeoutSeconds))
+    peeked.mayBeSafetyCheck = true;
   return peeked;
+}
+
+/** Older releases of Claude Code than this do not say which requests are those of a subagent. */
+const sayingAgentIds = [2, 1, 197];
+
+function isOldClaudeCode(userAgent: string | undefined): boolean {
+  const version = /^claude-cli\/(\d{1,6})\.(\d{1,6})\.(\d{1,6})/.exec(userAgent ?? '');
+  if (version === null) return false;
+  for (const [index, least] of sayingAgentIds.entries()) {
+    const number = Number(version[index + 1]);
+    if (number !== least) return number < least;
+  }
+  return false;
+}
+
+/** Claude Code gives its checks of commands a minute; turns of an agent have five or ten. */
+function isSafetyCheck(userAgent = '', timeoutSeconds = Number.NaN): boolean {
+  return timeoutSeconds <= 60 && userAgent.startsWith('claude-cli/');
 }
 
 function withoutQuery(path: string): string {

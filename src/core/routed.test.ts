@@ -145,6 +145,51 @@ describe('a route', () => {
     });
   });
 
+  it('P13: goes by the definition of the agent where no file tells its name, however the prompt is cut into blocks', async () => {
+    const prompt =
+      'You look at what others wrote. Say what is wrong with it, file by file, and nothing else.';
+    mkdirSync(join(claude.path, 'agents'), { recursive: true });
+    writeFileSync(join(claude.path, 'agents', 'a.md'), `---\r\nname: reviewer\r\n---\r\n${prompt}\r\n`);
+    const system = ['a mark', 'who it is', `${prompt}\n\nYou are in /home/me.`].map((text) => ({
+      type: 'text',
+      text,
+    }));
+    const asked = JSON.stringify({ ...JSON.parse(body), system });
+    const routed = async (headers: [string, string][], sent = asked) => {
+      await ask(headers, { body: sent });
+      const count = own.requests.length;
+      own.forget();
+      return count > 0;
+    };
+    expect(
+      await routed([
+        ['x-claude-code-session-id', session],
+        ['x-claude-code-agent-id', 'b7'],
+      ]),
+    ).toBe(true);
+    // A release that knows no ids of agents; newer ones say so when it is not the main agent.
+    expect(await routed([['User-Agent', 'claude-cli/2.0.14 (external, cli)']])).toBe(true);
+    expect(await routed([['User-Agent', 'claude-cli/2.0.14 (external, cli)']], body)).toBe(false);
+    expect(await routed([['User-Agent', 'claude-cli/2.1.330 (external, cli)']])).toBe(false);
+  });
+
+  it('leaves the safety checks of Claude Code where they are, also when their class is not said', async () => {
+    const hasty: [string, string][] = [
+      ['User-Agent', 'claude-cli/2.1.330 (external, cli)'],
+      ['X-Stainless-Timeout', '60'],
+      ['x-third', '1'],
+    ];
+    await ask(hasty);
+    expect(main.requests[0]!.body.toString()).toBe(body);
+    await ask([
+      ['x-claude-code-request-class', 'auxiliary'],
+      ['x-third', '1'],
+    ]);
+    expect(main.requests).toHaveLength(2);
+    await ask(hasty.map(([name, value]) => [name, value === '60' ? '600' : value]));
+    expect(chat.requests).toHaveLength(1);
+  });
+
   it('goes by the name that the client says itself, and by the default when nothing tells it', async () => {
     await ask([
       ['x-claude-code-agent-id', 'a9'],

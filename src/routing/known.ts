@@ -14,6 +14,8 @@ export interface Known {
   readonly agentName?: string | null;
   /** `main`, `subagent`, `auxiliary` …, where the client says it. */
   readonly requestClass?: string;
+  /** By its head this may be one of the checks with which Claude Code judges a command; the body decides. */
+  readonly mayBeSafetyCheck?: boolean;
   /** Local time, minutes since midnight. */
   readonly minuteOfDay: number;
   /** Length of the body as announced. */

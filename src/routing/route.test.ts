@@ -85,6 +85,17 @@ describe('route', () => {
     expect(reason(decision)).toContain('never rerouted');
   });
 
+  it('never reroutes what looks like a safety check, which old and new clients send without a class', () => {
+    const check = { mayBeSafetyCheck: true };
+    expect(provider(decide(check))).toBe('main');
+    expect(provider(decide(check, [rule({ tag: ['shop'] })]))).toBe('main');
+    expect(decide(check, [rule({})])).toEqual({ kind: 'missing', missing: 'body' });
+    const decision = decide({ ...check, body: { bytes: 9, tools: [] } }, [rule({})]);
+    expect(provider(decision)).toBe('main');
+    expect(reason(decision)).toContain('safety check');
+    expect(provider(decide({ ...check, body: { bytes: 9, tools: ['Bash'] } }, [rule({})]))).toBe('other');
+  });
+
   it('leaves requests that no model answers alone, unless a rule names their path', () => {
     const models = { method: 'GET', path: '/v1/models' };
     expect(provider(decide(models, [rule({})]))).toBe('main');

@@ -52,6 +52,11 @@ export function route<P extends RoutedProvider>(known: Known, table: RouteTable<
       );
       continue;
     }
+    if (known.mayBeSafetyCheck === true) {
+      if (known.body === undefined) return { kind: 'missing', missing: 'body' };
+      if (known.body.tools === undefined || known.body.tools.length === 0)
+        return byDefault(known, table, 'what looks like a safety check of Claude Code is never rerouted');
+    }
     const { model } = rule.to;
     const reason = [`${rule.name}${rule.because === undefined ? '' : `: ${rule.because}`}`, ...passedOver];
     return {
@@ -77,8 +82,8 @@ function byDefault<P extends RoutedProvider>(known: Known, table: RouteTable<P>,
 }
 
 function whoAsks({ agentId, agentName }: Known): string {
-  if (agentId === undefined) return 'main agent or other client';
-  return `subagent ${agentName ?? agentId}`;
+  const agent = agentName ?? agentId;
+  return agent === undefined ? 'main agent or other client' : `subagent ${agent}`;
 }
 
 function noProvider(who: string): Problem {
