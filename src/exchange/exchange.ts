@@ -4,6 +4,14 @@ import type { Usage } from './usage.ts';
 
 export type Side = 'request' | 'response';
 
+/** What the provider was sent and what it answered, where those are other bytes than the client's. */
+export type ProviderSide = 'provider-request' | 'provider-response';
+export const providerSides = [
+  'provider-request',
+  'provider-response',
+] as const satisfies readonly ProviderSide[];
+export type BodySide = Side | ProviderSide;
+
 /**
  * `complete`: the answer ended as the provider meant it (a hang-up after the terminal event counts).
  * `client-aborted`: the client left earlier. `upstream-failed`: the provider refused the connection, broke off,
@@ -81,11 +89,26 @@ export interface Exchange {
   /** Bytes missing from the stored body; 0 when it is whole. */
   readonly requestBytesMissing: number;
   readonly responseBytesMissing: number;
+  /** What the last attempt sent, when it was not the client's own body: translated, or with another model in it. */
+  readonly providerRequest?: ProviderBody;
+  /** What the provider answered to it, as it came over the wire, when the client got it in other words. */
+  readonly providerResponse?: ProviderBody;
   readonly attempts: readonly ExchangeAttempt[];
   /** What a translation could not carry. */
   readonly dropped: readonly string[];
   readonly coreId: string;
   readonly coreVersion: string;
+}
+
+/** A body at the provider's end, stored beside the two of the client. */
+export interface ProviderBody {
+  readonly bytes: number;
+  /** SHA-256, 64 hex characters, of the body as stored. */
+  readonly sha256: string;
+  /** Bytes missing from the stored body; 0 when it is whole. */
+  readonly bytesMissing: number;
+  /** True when what passed core and what the journal holds have equal checksums. */
+  readonly isProven: boolean;
 }
 
 interface ExchangeAttempt {

@@ -5,8 +5,16 @@
  * Read `journal-entry.ts` first: it is the story of one exchange as proxy-core tells it. `exchange.ts` is the
  * same story as it is kept in the store.
  */
-export type { Exchange, ExchangeOutcome, OpenExchange, Side } from './exchange.ts';
-export { exchangeOutcomes } from './exchange.ts';
+export type {
+  BodySide,
+  Exchange,
+  ExchangeOutcome,
+  OpenExchange,
+  ProviderBody,
+  ProviderSide,
+  Side,
+} from './exchange.ts';
+export { exchangeOutcomes, providerSides } from './exchange.ts';
 export type { HeaderList } from './header-list.ts';
 export { headerValue, headerValues } from './header-list.ts';
 export type { ExchangeId } from './ids.ts';
@@ -22,6 +30,7 @@ export type {
   GapReason,
   JournalEntry,
   JournalKind,
+  ProviderGap,
   ResponseOpened,
   RouteChosen,
   SegmentOpened,

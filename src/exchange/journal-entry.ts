@@ -1,3 +1,4 @@
+import type { ProviderSide, Side } from './exchange.ts';
 import type { HeaderList } from './header-list.ts';
 import type { ExchangeId } from './ids.ts';
 import type { ProblemCode } from './problem.ts';
@@ -17,6 +18,9 @@ export const journalKinds = {
   'response-bytes': 8,
   'exchange-closed': 9,
   gap: 10,
+  'provider-request-bytes': 11,
+  'provider-response-bytes': 12,
+  'provider-gap': 13,
 } as const;
 export type JournalKind = keyof typeof journalKinds;
 
@@ -34,7 +38,10 @@ export type JournalEntry =
   | (ExchangeFrame & { readonly kind: 'response-opened'; readonly payload: ResponseOpened })
   | (ExchangeFrame & { readonly kind: 'response-bytes'; readonly bytes: Uint8Array })
   | (ExchangeFrame & { readonly kind: 'exchange-closed'; readonly payload: ExchangeClosed })
-  | (ExchangeFrame & { readonly kind: 'gap'; readonly payload: Gap });
+  | (ExchangeFrame & { readonly kind: 'gap'; readonly payload: Gap })
+  | (ExchangeFrame & { readonly kind: 'provider-request-bytes'; readonly bytes: Uint8Array })
+  | (ExchangeFrame & { readonly kind: 'provider-response-bytes'; readonly bytes: Uint8Array })
+  | (ExchangeFrame & { readonly kind: 'provider-gap'; readonly payload: ProviderGap });
 
 interface ExchangeFrame {
   readonly exchangeId: ExchangeId;
@@ -149,6 +156,12 @@ export interface ExchangeClosed {
   /** Bytes that the journal left out, per side; each loss also has its `gap` frame. */
   readonly requestBytesDropped: number;
   readonly responseBytesDropped: number;
+  /**
+   * The bodies of the last attempt at the provider's end, as they went over the wire; absent when that end had the same
+   * bytes as the client's. Their frames are those after the last `attempt-started`.
+   */
+  readonly providerRequest?: BodyTally;
+  readonly providerResponse?: BodyTally;
   /** Microseconds on the clock of `atUs`; absent when it never happened. */
   readonly forwardedAtUs?: number;
   readonly firstByteAtUs?: number;
@@ -161,7 +174,14 @@ export type GapReason = 'pending-limit' | 'quota' | 'disk-full' | 'write-failed'
 
 /** Bytes that were relayed but are not in the journal. */
 export interface Gap {
-  readonly side: 'request' | 'response';
+  readonly side: Side;
+  readonly bytes: number;
+  readonly reason: GapReason;
+}
+
+/** The same of a body at the provider's end. A kind of its own, because older readers know no such side. */
+export interface ProviderGap {
+  readonly side: ProviderSide;
   readonly bytes: number;
   readonly reason: GapReason;
 }

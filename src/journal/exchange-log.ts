@@ -1,18 +1,19 @@
 import type {
   AttemptEnded,
   AttemptStarted,
+  BodySide,
   ExchangeClosed,
   ExchangeId,
   ExchangeOpened,
   Gap,
   GapReason,
   JournalKind,
+  ProviderGap,
   ResponseOpened,
   RosterMember,
   RouteChosen,
-  Side,
 } from '#exchange';
-import { exchangeIdToBytes } from '#exchange';
+import { exchangeIdToBytes, providerSides } from '#exchange';
 import { frameFlags, headerBytes, payloadBytesMax } from './format.ts';
 import type { ExchangeJournal } from './journal-writer.ts';
 import {
@@ -59,6 +60,9 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
   readonly #opened: ExchangeOpened;
   readonly #request: BodyState = newBody();
   readonly #response: BodyState = newBody();
+  /** Only where the provider's end has other bytes. */
+  #providerRequest: BodyState | undefined;
+  #providerResponse: BodyState | undefined;
   #sequence = 0;
   #openedInSegment = 0;
   #closed: ClosedFacts | undefined;
@@ -76,6 +80,9 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
   }
 
   attemptStarted(attempt: AttemptStarted): void {
+    // What an attempt before this one sent and got is of no interest any more, so its limit is not shared.
+    if (this.#providerRequest !== undefined) this.#providerRequest.taken = 0;
+    if (this.#providerResponse !== undefined) this.#providerResponse.taken = 0;
     this.#putHead('attempt-started', attempt);
   }
 
@@ -87,7 +94,7 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
     this.#putHead('response-opened', response);
   }
 
-  bytes(side: Side, bytes: Uint8Array, checksum?: number): void {
+  bytes(side: BodySide, bytes: Uint8Array, checksum?: number): void {
     if (bytes.length === 0 || this.#closed !== undefined) return;
     const body = this.#body(side);
     const room = this.#sink.bodyBytesMax - body.taken;
@@ -102,15 +109,14 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
     if (!isWhole) this.#drop(side, body, bytes.length - wanted.length, 'body-limit');
   }
 
-  dropped(side: Side): number {
+  dropped(side: BodySide): number {
     return this.#body(side).dropped;
   }
 
   closed(closed: ClosedFacts): Promise<void> {
     if (this.#closed !== undefined) return Promise.resolve();
     this.#closed = closed;
-    this.#tellGap('request', this.#request);
-    this.#tellGap('response', this.#response);
+    for (const side of this.#sides()) this.#tellGap(side, this.#body(side));
     const written = new Promise<void>((settle) => {
       this.#putHead('exchange-closed', this.#closedPayload(closed), settle);
     });
@@ -131,14 +137,14 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
     body.writtenInSegment += payloadBytes;
   }
 
-  gaveUp(side: Side, bytes: number, reason: GapReason): void {
+  gaveUp(side: BodySide, bytes: number, reason: GapReason): void {
     const body = this.#body(side);
     this.#sink.countDropped(reason, bytes, body.dropped === 0);
     body.dropped += bytes;
   }
 
-  gapFrame(gap: Gap, sequence: number): FrameToEncode {
-    return this.#frame('gap', encodeHeadPayload(gap), sequence);
+  gapFrame(gap: Gap | ProviderGap, sequence: number): FrameToEncode {
+    return this.#frame(gapKindOf(gap.side), encodeHeadPayload(gap), sequence);
   }
 
   endFrame(sequence: number, settle: (() => void) | undefined): FrameToEncode {
@@ -156,25 +162,24 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
       const opened = this.#frame('exchange-opened', encodeHeadPayload(this.#opened), 0);
       this.#sink.put({ ...opened, flags: frameFlags.repeated });
     }
-    for (const side of ['request', 'response'] as const) {
+    for (const side of this.#sides()) {
       const body = this.#body(side);
       const surviving = body.inSegment === survivingSegment ? body.writtenInSegment : 0;
       const lost = body.written - surviving;
       body.written = surviving;
       if (lost === 0) continue;
       this.gaveUp(side, lost, 'write-failed');
-      this.#putHead('gap', { side, bytes: lost, reason: 'write-failed' } satisfies Gap);
+      this.#putGap({ side, bytes: lost, reason: 'write-failed' });
     }
   }
 
-  #keep(side: Side, body: BodyState, bytes: Uint8Array, checksum: number | undefined): void {
+  #keep(side: BodySide, body: BodyState, bytes: Uint8Array, checksum: number | undefined): void {
     this.#tellGap(side, body);
     body.taken += bytes.length;
-    const kind = side === 'request' ? 'request-bytes' : 'response-bytes';
     for (let at = 0; at < bytes.length; at += payloadBytesMax) {
       const piece = bytes.length <= payloadBytesMax ? bytes : bytes.subarray(at, at + payloadBytesMax);
       this.#sink.put({
-        kind,
+        kind: `${side}-bytes`,
         exchangeId: this.idBytes,
         sequence: this.#sequence++,
         atUs: this.#sink.nowUs(),
@@ -186,7 +191,7 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
     }
   }
 
-  #drop(side: Side, body: BodyState, bytes: number, reason: GapReason): void {
+  #drop(side: BodySide, body: BodyState, bytes: number, reason: GapReason): void {
     if (body.untold > 0 && body.untoldReason !== reason) this.#tellGap(side, body);
     this.#sink.countDropped(reason, bytes, body.dropped === 0);
     body.dropped += bytes;
@@ -194,10 +199,14 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
     body.untoldReason = reason;
   }
 
-  #tellGap(side: Side, body: BodyState): void {
+  #tellGap(side: BodySide, body: BodyState): void {
     if (body.untold === 0) return;
-    this.#putHead('gap', { side, bytes: body.untold, reason: body.untoldReason } satisfies Gap);
+    this.#putGap({ side, bytes: body.untold, reason: body.untoldReason });
     body.untold = 0;
+  }
+
+  #putGap(gap: { readonly side: BodySide; readonly bytes: number; readonly reason: GapReason }): void {
+    this.#putHead(gapKindOf(gap.side), gap);
   }
 
   #putHead(kind: JournalKind, payload: object, settle?: () => void): void {
@@ -217,9 +226,29 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
     };
   }
 
-  #body(side: Side): BodyState {
-    return side === 'request' ? this.#request : this.#response;
+  #body(side: BodySide): BodyState {
+    if (side === 'request') return this.#request;
+    if (side === 'response') return this.#response;
+    if (side === 'provider-request') {
+      this.#providerRequest ??= newBody();
+      return this.#providerRequest;
+    }
+    this.#providerResponse ??= newBody();
+    return this.#providerResponse;
   }
+
+  /** Those of which there was anything. */
+  #sides(): readonly BodySide[] {
+    const hasProviderSides = this.#providerRequest !== undefined || this.#providerResponse !== undefined;
+    return hasProviderSides ? allSides : clientSides;
+  }
+}
+
+const clientSides = ['request', 'response'] as const;
+const allSides = [...clientSides, ...providerSides] as const;
+
+function gapKindOf(side: BodySide): 'gap' | 'provider-gap' {
+  return side === 'request' || side === 'response' ? 'gap' : 'provider-gap';
 }
 
 function newBody(): BodyState {

@@ -15,7 +15,7 @@
  * 16  exchange id  16  zeros for `segment-opened`
  * 32  sequence      4  counts the frames of one exchange from 0
  * 36  at            8  microseconds since the start of the process, float64
- * 44  payload          UTF-8 JSON for heads, raw bytes for `request-bytes` and `response-bytes`
+ * 44  payload          UTF-8 JSON for heads, raw bytes for the kinds that end in `-bytes`
  * ```
  *
  * The place mask ties a frame to its core, segment and offset. A frame that a body carries in its payload, or that

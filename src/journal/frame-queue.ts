@@ -1,4 +1,4 @@
-import type { GapReason, Side } from '#exchange';
+import type { BodySide, GapReason } from '#exchange';
 import { headerBytes } from './format.ts';
 import type { FrameEncoder, FrameOwner, PendingFrame } from './pending-frame.ts';
 
@@ -96,7 +96,7 @@ function giveUpBodies(
   reason: GapReason,
   encoder: FrameEncoder,
 ): PendingFrame[] {
-  const losses = new Map<FrameOwner, Partial<Record<Side, Loss>>>();
+  const losses = new Map<FrameOwner, Partial<Record<BodySide, Loss>>>();
   const kept: (PendingFrame | Loss)[] = [];
   for (const frame of frames) {
     if (frame.owner === undefined || frame.side === undefined) {
@@ -125,7 +125,7 @@ function giveUpBodies(
 
 interface Loss {
   readonly owner: FrameOwner;
-  readonly side: Side;
+  readonly side: BodySide;
   readonly sequence: number;
   lostBytes: number;
 }

@@ -1,4 +1,10 @@
-import { exchangeIdFromBytes, type JournalEntry, type JournalKind, journalKinds } from '#exchange';
+import {
+  type ExchangeId,
+  exchangeIdFromBytes,
+  type JournalEntry,
+  type JournalKind,
+  journalKinds,
+} from '#exchange';
 import {
   checkFrame,
   checkHead,
@@ -267,16 +273,40 @@ function decodeEntry(head: FrameHead, payload: Buffer): JournalEntry | undefined
     sequence: head.sequence,
     atUs: head.atUs,
   };
-  if (kind === 'request-bytes' || kind === 'response-bytes') {
+  if (isBodyKind(kind)) {
     if ((head.flags & frameFlags.thinned) === 0) return { kind, ...frame, bytes: payload };
-    const side = kind === 'request-bytes' ? 'request' : 'response';
-    return { kind: 'gap', ...frame, payload: { side, bytes: head.payloadBytes, reason: 'quota' } };
+    return thinned(kind, frame, head.payloadBytes);
   }
   const value = parseHead(payload);
   if (value === undefined) return undefined;
   // The CRC says that this is what our own writer wrote: the payload has the shape of its kind.
   if (kind === 'segment-opened') return { kind, atUs: head.atUs, payload: value } as JournalEntry;
   return { kind, ...frame, payload: value } as JournalEntry;
+}
+
+type BodyKind = Extract<JournalEntry, { readonly bytes: Uint8Array }>['kind'];
+
+function isBodyKind(kind: JournalKind): kind is BodyKind {
+  return kind.endsWith('-bytes');
+}
+
+/** What was given up for the quota is a gap to whoever reads it. */
+function thinned(
+  kind: BodyKind,
+  frame: { readonly exchangeId: ExchangeId; readonly sequence: number; readonly atUs: number },
+  bytes: number,
+): JournalEntry {
+  const reason = 'quota';
+  switch (kind) {
+    case 'request-bytes':
+      return { kind: 'gap', ...frame, payload: { side: 'request', bytes, reason } };
+    case 'response-bytes':
+      return { kind: 'gap', ...frame, payload: { side: 'response', bytes, reason } };
+    case 'provider-request-bytes':
+      return { kind: 'provider-gap', ...frame, payload: { side: 'provider-request', bytes, reason } };
+    case 'provider-response-bytes':
+      return { kind: 'provider-gap', ...frame, payload: { side: 'provider-response', bytes, reason } };
+  }
 }
 
 function parseHead(payload: Buffer): object | undefined {

@@ -1,12 +1,12 @@
 import type {
   AttemptEnded,
   AttemptStarted,
+  BodySide,
   ExchangeClosed,
   ExchangeId,
   ExchangeOpened,
   ResponseOpened,
   RouteChosen,
-  Side,
 } from '#exchange';
 
 /**
@@ -33,9 +33,9 @@ export interface ExchangeJournal {
    * Keeps a copy of body bytes, or counts a gap when a bound is hit.
    * @param checksum CRC-32 of `bytes` when the caller has it: then they are not read again for that of the frame
    */
-  bytes(side: Side, bytes: Uint8Array, checksum?: number): void;
+  bytes(side: BodySide, bytes: Uint8Array, checksum?: number): void;
   /** Bytes that the journal left out so far. */
-  dropped(side: Side): number;
+  dropped(side: BodySide): number;
   /**
    * Ends the exchange. Resolves when the frame is written (`durability: process`) or synced (`power`), or as soon
    * as it is certain that it cannot be: the caller may then end the answer. Never rejects.

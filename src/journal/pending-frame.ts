@@ -1,5 +1,12 @@
 import { crc32 } from 'node:zlib';
-import { type Gap, type GapReason, type JournalKind, journalKinds, type Side } from '#exchange';
+import {
+  type BodySide,
+  type Gap,
+  type GapReason,
+  type JournalKind,
+  journalKinds,
+  type ProviderGap,
+} from '#exchange';
 import { combineCrc32 } from './combine-crc32.ts';
 import { headerBytes, payloadBytesMax, placeFrame, writeHead } from './format.ts';
 
@@ -17,7 +24,7 @@ export interface PendingFrame {
   readonly bytes: number;
   readonly owner: FrameOwner | undefined;
   /** Set for body bytes: these can be given up. */
-  readonly side: Side | undefined;
+  readonly side: BodySide | undefined;
   readonly sequence: number;
   readonly isEnd: boolean;
   /** Set for `exchange-closed`: called once when the frame is as durable as asked, or can not be. */
@@ -29,9 +36,9 @@ export interface FrameOwner {
   /** A frame of this exchange is in the segment with this number. */
   wrote(frame: PendingFrame, segmentNumber: number): void;
   /** A queued piece of a body was given up after it had been taken. */
-  gaveUp(side: Side, bytes: number, reason: GapReason): void;
+  gaveUp(side: BodySide, bytes: number, reason: GapReason): void;
   /** Stands in the place of given-up pieces, with the sequence of the first of them. */
-  gapFrame(gap: Gap, sequence: number): FrameToEncode;
+  gapFrame(gap: Gap | ProviderGap, sequence: number): FrameToEncode;
   /** `exchange-closed` with counts that include what was given up since it was first encoded. */
   endFrame(sequence: number, settle: (() => void) | undefined): FrameToEncode;
 }
@@ -48,7 +55,7 @@ export interface FrameToEncode {
   /** CRC-32 of the payload when it is known already. */
   readonly payloadCrc?: number | undefined;
   readonly owner?: FrameOwner | undefined;
-  readonly side?: Side;
+  readonly side?: BodySide;
   readonly settle?: (() => void) | undefined;
 }
 

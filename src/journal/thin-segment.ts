@@ -123,4 +123,6 @@ class ThinCopy {
 const bodyKinds: ReadonlySet<number> = new Set([
   journalKinds['request-bytes'],
   journalKinds['response-bytes'],
+  journalKinds['provider-request-bytes'],
+  journalKinds['provider-response-bytes'],
 ]);

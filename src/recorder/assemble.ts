@@ -5,6 +5,7 @@ import type {
   ExchangeId,
   ExchangeOpened,
   JournalEntry,
+  ProviderSide,
   ResponseOpened,
   RouteChosen,
 } from '#exchange';
@@ -66,6 +67,9 @@ export interface AssembledExchange {
   readonly unreadableHeads?: number;
   readonly request: AssembledBody;
   readonly response: AssembledBody;
+  /** The bodies of the last attempt at the provider's end, where those are kept. */
+  readonly providerRequest?: AssembledBody;
+  readonly providerResponse?: AssembledBody;
 }
 
 /**
@@ -156,13 +160,23 @@ export function createAssembler(coreId: string): Assembler {
 
 type OpenAssembly = { -readonly [K in keyof AssembledExchange]: AssembledExchange[K] } & {
   attempts: AssembledAttempt[];
-  request: { frames: BodyFrame[]; bytes: number; gapBytes: number };
-  response: { frames: BodyFrame[]; bytes: number; gapBytes: number };
+  request: OpenBody;
+  response: OpenBody;
+  providerRequest?: OpenBody;
+  providerResponse?: OpenBody;
+  /** Where the last attempt begins. */
+  attemptSequence: number;
   nextSequence: number;
   /** Sequences below `nextSequence` that did not come (yet). */
   skipped: Set<number>;
   isOutOfOrder: boolean;
 };
+
+type OpenBody = { frames: BodyFrame[]; bytes: number; gapBytes: number };
+
+function newBody(): OpenBody {
+  return { frames: [], bytes: 0, gapBytes: 0 };
+}
 
 function newAssembly(coreId: string, id: ExchangeId, first: JournalPlace, atUs: number): OpenAssembly {
   return {
@@ -172,8 +186,9 @@ function newAssembly(coreId: string, id: ExchangeId, first: JournalPlace, atUs: 
     openedAtUs: atUs,
     lastAtUs: atUs,
     attempts: [],
-    request: { frames: [], bytes: 0, gapBytes: 0 },
-    response: { frames: [], bytes: 0, gapBytes: 0 },
+    request: newBody(),
+    response: newBody(),
+    attemptSequence: 0,
     nextSequence: 0,
     skipped: new Set(),
     isOutOfOrder: false,
@@ -216,6 +231,7 @@ function take(
       return undefined;
     case 'attempt-started':
       assembly.attempts.push({ started: entry.payload, startedAtUs: entry.atUs });
+      beginAttempt(assembly, entry.sequence);
       return undefined;
     case 'attempt-ended':
       endAttempt(assembly.attempts, entry.payload, entry.atUs);
@@ -231,10 +247,38 @@ function take(
     case 'gap':
       assembly[entry.payload.side].gapBytes += entry.payload.bytes;
       return undefined;
+    case 'provider-request-bytes':
+    case 'provider-response-bytes':
+      if (entry.sequence < assembly.attemptSequence) return undefined;
+      return keepBody(providerBody(assembly, sideOf[entry.kind]), entry, frame, segmentNumber);
+    case 'provider-gap':
+      if (entry.sequence < assembly.attemptSequence) return undefined;
+      providerBody(assembly, entry.payload.side).gapBytes += entry.payload.bytes;
+      return undefined;
     default:
       entry satisfies never;
       return undefined;
   }
+}
+
+/** What an earlier attempt sent and got was for nothing: the record keeps the bodies of the last one. */
+function beginAttempt(assembly: OpenAssembly, sequence: number): void {
+  if (sequence < assembly.attemptSequence) return;
+  assembly.attemptSequence = sequence;
+  delete assembly.providerRequest;
+  delete assembly.providerResponse;
+}
+
+const sideOf = {
+  'provider-request-bytes': 'provider-request',
+  'provider-response-bytes': 'provider-response',
+} as const;
+
+function providerBody(assembly: OpenAssembly, side: ProviderSide): OpenBody {
+  const field = side === 'provider-request' ? 'providerRequest' : 'providerResponse';
+  const body = assembly[field] ?? newBody();
+  assembly[field] = body;
+  return body;
 }
 
 function keepBody(
@@ -257,7 +301,9 @@ function endAttempt(attempts: AssembledAttempt[], ended: AttemptEnded, endedAtUs
 
 function inOrder(assembly: OpenAssembly): AssembledExchange {
   if (!assembly.isOutOfOrder) return assembly;
-  assembly.request.frames.sort((a, b) => a.sequence - b.sequence);
-  assembly.response.frames.sort((a, b) => a.sequence - b.sequence);
+  const { request, response, providerRequest, providerResponse } = assembly;
+  for (const body of [request, response, providerRequest, providerResponse]) {
+    body?.frames.sort((a, b) => a.sequence - b.sequence);
+  }
   return assembly;
 }

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { BodyTally, ExchangeClosed, Side } from '#exchange';
+import type { BodySide, BodyTally, ExchangeClosed, Side } from '#exchange';
 
 export interface BodyProof {
   /** Bytes that passed core and are not in `bytes`. */
@@ -36,8 +36,8 @@ export function proveBody(
   const kept = isOwn ? sent : received;
 
   if (journal.isTranslated) {
-    const larger = Math.max(received.bytes, sent.bytes);
-    return { bytesMissing: Math.max(journal.gapBytes, bytes.length === 0 ? larger : 0), isUnaltered: false };
+    const { isProven, ...proof } = proveKept(side, bytes, side === 'request' ? received : sent);
+    return { ...proof, isUnaltered: false };
   }
   const bytesMissing = Math.max(0, kept.bytes - bytes.length);
   if (bytesMissing > 0) return { bytesMissing, isUnaltered: false };
@@ -62,6 +62,18 @@ export function proveBody(
     return { bytesMissing, isUnaltered: false, mismatch: `the ${side} was sent shorter than received` };
   }
   return { bytesMissing, isUnaltered: true };
+}
+
+/** A body of which only one end is kept: what passed there and what the journal holds have to be the same bytes. */
+export function proveKept(
+  side: BodySide,
+  bytes: Uint8Array,
+  kept: BodyTally,
+): { readonly bytesMissing: number; readonly isProven: boolean; readonly mismatch?: string } {
+  const bytesMissing = Math.max(0, kept.bytes - bytes.length);
+  if (bytesMissing > 0) return { bytesMissing, isProven: false };
+  if (hasTally(bytes, kept)) return { bytesMissing, isProven: true };
+  return { bytesMissing, isProven: false, mismatch: `the journal holds other ${side} bytes than passed` };
 }
 
 function hasTally(bytes: Uint8Array, tally: BodyTally): boolean {

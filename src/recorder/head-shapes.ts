@@ -1,4 +1,4 @@
-import type { JournalEntry } from '#exchange';
+import { type JournalEntry, providerSides } from '#exchange';
 
 /**
  * True when the head has every field that is needed, each of its type. A checksum says only that the bytes are those
@@ -16,6 +16,7 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string';
 const isNumber: Check = (value) => Number.isFinite(value);
 const isSide: Check = (value) => value === 'request' || value === 'response';
+const isProviderSide: Check = (value) => providerSides.some((side) => side === value);
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const isTally: Check = (value) => {
   const { bytes, crc32 } = (value ?? {}) as { readonly [field: string]: unknown };
@@ -91,6 +92,8 @@ const shapes: Shapes = {
     requestSent: isTally,
     responseReceived: isTally,
     responseSent: isTally,
+    providerRequest: maybe(isTally),
+    providerResponse: maybe(isTally),
     requestComplete: (value) => typeof value === 'boolean',
     requestBytesDropped: isNumber,
     responseBytesDropped: isNumber,
@@ -101,4 +104,5 @@ const shapes: Shapes = {
     responseTrailers: maybe(isTexts),
   },
   gap: { side: isSide, bytes: isNumber, reason: isText },
+  'provider-gap': { side: isProviderSide, bytes: isNumber, reason: isText },
 };

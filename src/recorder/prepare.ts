@@ -1,10 +1,11 @@
+import { dialectOf, sliceJson } from '#formats';
 import type { Arrival, ExchangeToStore } from '#store';
 import type { AssembledExchange, BodyFrame } from './assemble.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { clientFacts } from './client-facts.ts';
 import type { ConversationHashes, ElementHashes } from './element-hashes.ts';
 import { type ReadBody, readBody } from './read-body.ts';
-import { sliceOpaque, sliceRequest } from './slice.ts';
+import { sha256, sliceOpaque, sliceRequest } from './slice.ts';
 import { type UnderstoodExchange, understandExchange } from './understand.ts';
 
 export interface PreparedExchange {
@@ -33,17 +34,23 @@ export async function prepareExchange(
   const request = await readBody(assembled.request, from);
   const response = await readBody(assembled.response, from);
   const hashes = tools.hashes.of(conversationOf(assembled), request.bytes);
-  const understood = understandSafely(assembled, { request, response }, hashes);
+  const atProvider = await readProviderBodies(assembled, from);
+  const understood = understandSafely(assembled, { request, response, ...atProvider }, hashes);
   const { exchange, requestSlices, mismatches } = understood;
   const toStore = {
     exchange,
     request: sliceRequest(request.bytes, requestSlices, hashes.hash),
     response: sliceOpaque(response.bytes),
+    ...slicedProviderBodies(assembled, atProvider),
     responseArrivals: arrivalsOf(response, assembled.openedAtUs),
   };
   hashes.end();
+  let bytes = request.bytes.length + response.bytes.length;
   tools.memory.retire(response.bytes);
-  const bytes = request.bytes.length + response.bytes.length;
+  for (const body of Object.values(atProvider)) {
+    bytes += body.bytes.length;
+    tools.memory.retire(body.bytes);
+  }
   return {
     assembled,
     toStore,
@@ -53,10 +60,41 @@ export async function prepareExchange(
   };
 }
 
+interface ProviderBodies {
+  readonly providerRequest?: ReadBody;
+  readonly providerResponse?: ReadBody;
+}
+
+async function readProviderBodies(
+  { providerRequest, providerResponse }: AssembledExchange,
+  from: Parameters<typeof readBody>[1],
+): Promise<ProviderBodies> {
+  return {
+    ...(providerRequest && { providerRequest: await readBody(providerRequest, from) }),
+    ...(providerResponse && { providerResponse: await readBody(providerResponse, from) }),
+  };
+}
+
+/** What the provider was sent is cut like a request, so that it shares what it has in common with the client's. */
+function slicedProviderBodies(
+  { route }: AssembledExchange,
+  { providerRequest, providerResponse }: ProviderBodies,
+): Pick<ExchangeToStore, 'providerRequest' | 'providerResponse'> {
+  const sent = providerRequest?.bytes;
+  const path = route?.format === 'openai' ? '/v1/chat/completions' : '/v1/messages';
+  const slices = sent && sliceJson(sent, dialectOf(path)!.arrayKeys);
+  return {
+    ...(sent && {
+      providerRequest: sliceRequest(sent, slices, (_key, _index, bytes) => sha256(bytes)),
+    }),
+    ...(providerResponse && { providerResponse: sliceOpaque(providerResponse.bytes) }),
+  };
+}
+
 /** One body that we fail on must not stop the record of all others. */
 function understandSafely(
   assembled: AssembledExchange,
-  bodies: { readonly request: ReadBody; readonly response: ReadBody },
+  bodies: Parameters<typeof understandExchange>[1],
   { known }: ConversationHashes,
 ): UnderstoodExchange & { readonly failure?: unknown } {
   const findDialect = () => undefined;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type Exchange, emptyUsage, headerValue } from '#exchange';
+import { type Exchange, emptyUsage, headerValue, type ProviderBody, type ProviderSide } from '#exchange';
 import {
   type AnswerFacts,
   type Dialect,
@@ -13,7 +13,7 @@ import {
   understandAnswer,
 } from '#formats';
 import type { AssembledAttempt, AssembledExchange } from './assemble.ts';
-import { type BodyProof, proveBody } from './checksums.ts';
+import { proveBody, proveKept } from './checksums.ts';
 import { clientFacts } from './client-facts.ts';
 import { firstTokenAtUs } from './first-token.ts';
 import { outcomeOf } from './outcome.ts';
@@ -30,6 +30,8 @@ export interface UnderstoodExchange {
 interface Bodies {
   readonly request: ReadBody;
   readonly response: ReadBody;
+  readonly providerRequest?: ReadBody;
+  readonly providerResponse?: ReadBody;
 }
 
 export interface UnderstandOptions {
@@ -65,6 +67,9 @@ export function understandExchange(
     isTranslated,
     gapBytes: assembled.response.gapBytes,
   });
+
+  const providerRequest = providerBody('provider-request', bodies.providerRequest, assembled);
+  const providerResponse = providerBody('provider-response', bodies.providerResponse, assembled);
 
   const exchange: Optionals<Exchange> = {
     id: assembled.id,
@@ -117,6 +122,8 @@ export function understandExchange(
     responseUnaltered: response.isUnaltered,
     requestBytesMissing: request.bytesMissing,
     responseBytesMissing: response.bytesMissing,
+    providerRequest: providerRequest?.facts,
+    providerResponse: providerResponse?.facts,
     attempts: assembled.attempts.map((attempt) => attemptOf(attempt, assembled.openedAtUs)),
     dropped: route?.dropped ?? [],
     coreId: assembled.coreId,
@@ -125,8 +132,37 @@ export function understandExchange(
   return {
     exchange: presentOnly<Exchange>(exchange),
     ...(asked.slices === undefined ? {} : { requestSlices: asked.slices }),
-    mismatches: mismatchesOf(request, response),
+    mismatches: mismatchesOf(request, response, providerRequest, providerResponse),
   };
+}
+
+interface UnderstoodProviderBody {
+  readonly facts: ProviderBody;
+  readonly mismatch?: string;
+}
+
+/** Undefined where the provider's end had the client's bytes, or a core wrote this that did not keep them. */
+function providerBody(
+  side: ProviderSide,
+  body: ReadBody | undefined,
+  assembled: AssembledExchange,
+): UnderstoodProviderBody | undefined {
+  const field = side === 'provider-request' ? 'providerRequest' : 'providerResponse';
+  const kept = assembled.closed?.[field];
+  if (body === undefined && kept === undefined) return undefined;
+  const bytes = body?.bytes ?? Buffer.alloc(0);
+  // Without the end of the exchange nobody says what should be there.
+  const { mismatch, bytesMissing, isProven }: ReturnType<typeof proveKept> =
+    kept === undefined
+      ? { bytesMissing: assembled[field]?.gapBytes ?? 0, isProven: false }
+      : proveKept(side, bytes, kept);
+  const facts = {
+    bytes: bytes.length + bytesMissing,
+    sha256: hash('sha256', bytes, 'hex'),
+    bytesMissing,
+    isProven,
+  };
+  return mismatch === undefined ? { facts } : { facts, mismatch };
 }
 
 interface UnderstoodRequest {
@@ -259,8 +295,8 @@ function splitTarget(target: string, tag: string | undefined): { path: string; q
   return { path: untagged.slice(0, mark), query: untagged.slice(mark + 1) };
 }
 
-function mismatchesOf(...proofs: readonly BodyProof[]): string[] {
-  return proofs.flatMap(({ mismatch }) => (mismatch === undefined ? [] : [mismatch]));
+function mismatchesOf(...proofs: readonly ({ readonly mismatch?: string } | undefined)[]): string[] {
+  return proofs.flatMap((proof) => (proof?.mismatch === undefined ? [] : [proof.mismatch]));
 }
 
 type Optionals<T> = { readonly [K in keyof T]: undefined extends T[K] ? T[K] | undefined : T[K] };

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Side } from '#exchange';
-import { bodyKey } from './body-key.ts';
+import type { BodySide } from '#exchange';
+import { type BodyPlace, bodyPlace } from './body-key.ts';
 import { unpack } from './packing.ts';
 import { decodeRecipe, type RecipePart } from './recipe.ts';
 import type { SqlSession } from './sql-engine.ts';
@@ -13,7 +13,7 @@ const chunksPerRead = 128;
 
 export interface BodyToRead {
   readonly sequence: number;
-  readonly side: Side;
+  readonly side: BodySide;
   /** SHA-256 of the whole body, hex. */
   readonly sha256: string;
 }
@@ -35,8 +35,8 @@ export async function* readBody(session: SqlSession, body: BodyToRead): AsyncGen
 }
 
 /** The recipe of a body; without any parts when the body is empty. */
-export async function readRecipe(session: SqlSession, key: number): Promise<RecipePart[]> {
-  const [row] = await session.all<{ recipe: Uint8Array }>('SELECT recipe FROM bodies WHERE id = ?', [key]);
+export async function readRecipe(session: SqlSession, { table, key }: BodyPlace): Promise<RecipePart[]> {
+  const [row] = await session.all<{ recipe: Uint8Array }>(`SELECT recipe FROM ${table} WHERE id = ?`, [key]);
   return row === undefined ? [] : decodePackedRecipe(row.recipe);
 }
 
@@ -46,7 +46,7 @@ export function decodePackedRecipe(packed: Uint8Array): RecipePart[] {
 }
 
 async function* partsOf(session: SqlSession, body: BodyToRead): AsyncGenerator<Uint8Array> {
-  const parts = await readRecipe(session, bodyKey(body.sequence, body.side));
+  const parts = await readRecipe(session, bodyPlace(body.sequence, body.side));
   for (let start = 0; start < parts.length; ) {
     const group = await nextGroup(session, parts, start);
     const chunks = await readChunks(session, group);

@@ -1,6 +1,6 @@
 import { exchangeIdToBytes, type OpenExchange } from '#exchange';
 import { encodeArrivals } from './arrival-times.ts';
-import { bodyKey } from './body-key.ts';
+import { type BodyPlace, bodyPlace } from './body-key.ts';
 import { ChunkWriter, sha256 } from './chunk-writer.ts';
 import { exchangeToRow, type NewExchangeRow } from './exchange-row.ts';
 import { pack } from './packing.ts';
@@ -65,8 +65,13 @@ export class Committer {
       const tools = await this.#tools.idOf(session, item.exchange.toolsDeclared);
       const sequence = await insertExchange(session, exchangeToRow(item.exchange, tools));
       if (sequence === undefined) continue;
-      await this.#storeBody(session, bodyKey(sequence, 'request'), item.request);
-      await this.#storeBody(session, bodyKey(sequence, 'response'), item.response);
+      await this.#storeBody(session, bodyPlace(sequence, 'request'), item.request);
+      await this.#storeBody(session, bodyPlace(sequence, 'response'), item.response);
+      const { providerRequest, providerResponse } = item;
+      if (providerRequest)
+        await this.#storeBody(session, bodyPlace(sequence, 'provider-request'), providerRequest);
+      if (providerResponse)
+        await this.#storeBody(session, bodyPlace(sequence, 'provider-response'), providerResponse);
       await insertArrivals(session, sequence, item);
       stored += 1;
       lastSequence = sequence;
@@ -78,7 +83,7 @@ export class Committer {
     return stored;
   }
 
-  async #storeBody(session: SqlSession, key: number, body: SlicedBody): Promise<void> {
+  async #storeBody(session: SqlSession, { table, key }: BodyPlace, body: SlicedBody): Promise<void> {
     const parts: RecipePart[] = [];
     let predecessor: number | undefined;
     for (const piece of body.pieces.flatMap((piece) => this.#asStored(piece))) {
@@ -90,7 +95,7 @@ export class Committer {
       }
     }
     if (parts.length === 0) return;
-    await session.run('INSERT INTO bodies (id, recipe) VALUES (?, ?)', [key, pack(encodeRecipe(parts))]);
+    await session.run(`INSERT INTO ${table} (id, recipe) VALUES (?, ?)`, [key, pack(encodeRecipe(parts))]);
   }
 
   #asStored(piece: BodyPiece): BodyPiece | BodyPiece[] {

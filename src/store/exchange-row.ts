@@ -154,6 +154,8 @@ const detailFields = [
   'requestHeaders',
   'responseHeaders',
   'responseTrailers',
+  'providerRequest',
+  'providerResponse',
   'attempts',
   'dropped',
   'coreId',

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type BodySide,
   type ExchangeId,
   exchangeIdFromBytes,
   exchangeIdToBytes,
   type OpenExchange,
-  type Side,
+  type ProviderSide,
 } from '#exchange';
 import { decodeArrivals } from './arrival-times.ts';
 import { askedModelsContaining } from './asked-models.ts';
@@ -150,7 +151,8 @@ export class SqlStore implements Store {
     return rows.map((row) => orCorrupt('an open exchange', () => JSON.parse(row.facts) as OpenExchange));
   }
 
-  async body(id: ExchangeId, side: Side): Promise<AsyncIterable<Uint8Array> | undefined> {
+  async body(id: ExchangeId, side: BodySide): Promise<AsyncIterable<Uint8Array> | undefined> {
+    if (side === 'provider-request' || side === 'provider-response') return this.#providerBody(id, side);
     const hashColumn = side === 'request' ? 'request_sha256' : 'response_sha256';
     const [row] = await this.#engine.all<{ sequence: number; sha256: Uint8Array }>(
       `SELECT sequence, ${hashColumn} AS sha256 FROM exchanges WHERE id = ?`,
@@ -159,6 +161,13 @@ export class SqlStore implements Store {
     if (row === undefined) return undefined;
     const sha256 = Buffer.from(row.sha256).toString('hex');
     return readBody(this.#engine, { sequence: row.sequence, side, sha256 });
+  }
+
+  async #providerBody(id: ExchangeId, side: ProviderSide): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const exchange = await this.exchange(id);
+    const facts = exchange?.[side === 'provider-request' ? 'providerRequest' : 'providerResponse'];
+    if (exchange === undefined || facts === undefined) return undefined;
+    return readBody(this.#engine, { sequence: exchange.sequence, side, sha256: facts.sha256 });
   }
 
   async arrivals(id: ExchangeId): Promise<readonly Arrival[] | undefined> {

@@ -1,4 +1,4 @@
-import type { Exchange, ExchangeId, ExchangeOutcome, OpenExchange, Side } from '#exchange';
+import type { BodySide, Exchange, ExchangeId, ExchangeOutcome, OpenExchange } from '#exchange';
 
 /**
  * The port to the store: facts only, written once, never updated. Every engine passes `store.contract.ts`.
@@ -40,10 +40,11 @@ export interface Store {
   openExchanges(): Promise<OpenExchange[]>;
 
   /**
-   * The exact bytes of one body in pieces of at most 1 MiB; undefined when the exchange is unknown. A body that
+   * The exact bytes of one body in pieces of at most 1 MiB; undefined when the exchange is unknown, or
+   * has no body of its own on that side of the provider. A body that
    * was partly lost yields the bytes that exist. Rejects with `corrupt` when a piece is missing or damaged.
    */
-  body(id: ExchangeId, side: Side): Promise<AsyncIterable<Uint8Array> | undefined>;
+  body(id: ExchangeId, side: BodySide): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** When the bytes of a response arrived; undefined when unknown. */
   arrivals(id: ExchangeId): Promise<readonly Arrival[] | undefined>;
 
@@ -80,6 +81,9 @@ export interface ExchangeToStore {
   readonly request: SlicedBody;
   readonly response: SlicedBody;
   readonly responseArrivals: readonly Arrival[];
+  /** There exactly when the exchange has the facts of the same name. */
+  readonly providerRequest?: SlicedBody;
+  readonly providerResponse?: SlicedBody;
 }
 
 /** A body in order. Concatenating the pieces gives the exact bytes. */
@@ -157,7 +161,7 @@ export type VerifyProgress =
   | {
       readonly kind: 'damage';
       readonly exchangeId?: ExchangeId;
-      readonly side?: Side;
+      readonly side?: BodySide;
       readonly sentence: string;
     }
   | {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { bodyKey } from './body-key.ts';
+import { providerSides } from '#exchange';
+import { type BodyPlace, bodyPlace } from './body-key.ts';
 import { decodePackedRecipe } from './body-reader.ts';
 import type { SqlEngine, SqlSession } from './sql-engine.ts';
 import { StoreError } from './store.ts';
@@ -16,10 +17,10 @@ export async function deleteExchanges(engine: SqlEngine, sequences: readonly num
   return engine.write(async (session) => {
     let deleted = 0;
     for (const sequence of sequences) {
-      await session.run('DELETE FROM bodies WHERE id IN (?, ?)', [
-        bodyKey(sequence, 'request'),
-        bodyKey(sequence, 'response'),
-      ]);
+      for (const side of ['request', 'response', ...providerSides] as const) {
+        const { table, key } = bodyPlace(sequence, side);
+        await session.run(`DELETE FROM ${table} WHERE id = ?`, [key]);
+      }
       await session.run('DELETE FROM arrivals WHERE sequence = ?', [sequence]);
       deleted += await session.run('DELETE FROM exchanges WHERE sequence = ?', [sequence]);
     }
@@ -95,7 +96,7 @@ async function afterLastChunk(session: SqlSession): Promise<number> {
 /** One bit for each chunk that a recipe read so far mentions: 1 MB for eight million chunks. */
 class Mentions {
   #bits = new Uint8Array(4096);
-  #lastBody = 0;
+  readonly #lastBody = { bodies: 0, provider_bodies: 0 };
 
   has(id: number): boolean {
     return ((this.#bits[Math.floor(id / 8)] ?? 0) & (1 << (id % 8))) !== 0;
@@ -103,17 +104,21 @@ class Mentions {
 
   /** Reads the next recipes; false when there are none. Numbers of bodies rise in the order of commits. */
   async readSome(session: Pick<SqlSession, 'all'>): Promise<boolean> {
-    const rows = await session.all<{ id: number; recipe: Uint8Array }>(
-      'SELECT id, recipe FROM bodies WHERE id > ? ORDER BY id LIMIT ?',
-      [this.#lastBody, bodiesPerRead],
-    );
-    for (const row of rows) this.#read(row.id, row.recipe);
-    return rows.length > 0;
+    const ofClients = await this.#readOf(session, 'bodies');
+    const ofProviders = await this.#readOf(session, 'provider_bodies');
+    return ofClients || ofProviders;
   }
 
-  #read(body: number, recipe: Uint8Array): void {
-    for (const part of decodeOrRefuse(body, recipe)) if (part.kind === 'chunk') this.#add(part.id);
-    this.#lastBody = body;
+  async #readOf(session: Pick<SqlSession, 'all'>, table: BodyPlace['table']): Promise<boolean> {
+    const rows = await session.all<{ id: number; recipe: Uint8Array }>(
+      `SELECT id, recipe FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`,
+      [this.#lastBody[table], bodiesPerRead],
+    );
+    for (const { id, recipe } of rows) {
+      for (const part of decodeOrRefuse(id, recipe)) if (part.kind === 'chunk') this.#add(part.id);
+      this.#lastBody[table] = id;
+    }
+    return rows.length > 0;
   }
 
   #add(id: number): void {

@@ -8,6 +8,7 @@ export interface Tables {
   exchanges: ExchangeRow;
   chunks: ChunkRow;
   bodies: BodyRow;
+  provider_bodies: BodyRow;
   arrivals: ArrivalsRow;
   journal_positions: JournalPositionRow;
   open_exchanges: OpenExchangeRow;
@@ -87,7 +88,7 @@ interface ChunkRow {
 }
 
 interface BodyRow {
-  /** `bodyKey(sequence, side)`. */
+  /** See `bodyPlace`. */
   id: number;
   /** Packed, see `recipe.ts`. */
   recipe: Uint8Array;

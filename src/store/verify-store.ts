@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Side } from '#exchange';
-import { readBody, readChunk, type StoredChunk, storedChunkColumns } from './body-reader.ts';
+import type { BodySide } from '#exchange';
+import { type BodyToRead, readBody, readChunk, type StoredChunk, storedChunkColumns } from './body-reader.ts';
 import { exchangeFromRow, type StoredExchangeRow, storedColumns } from './exchange-row.ts';
 import type { SqlSession } from './sql-engine.ts';
 import { type StoredExchange, StoreError, type VerifyProgress } from './store.ts';
@@ -62,21 +62,28 @@ async function* verifyExchange(
     yield { kind: 'damage', sentence: `Exchange ${row.sequence} is damaged: ${String(error)}` };
     return;
   }
-  for (const side of ['request', 'response'] as const) {
+  for (const [side, sha256] of hashesOf(exchange)) {
     totals.bodies += 1;
-    const sentence = await bodyDamage(session, exchange, side);
+    const sentence = await bodyDamage(session, { sequence: exchange.sequence, side, sha256 });
     if (sentence !== undefined) yield { kind: 'damage', exchangeId: exchange.id, side, sentence };
   }
 }
 
-async function bodyDamage(
-  session: SqlSession,
-  exchange: StoredExchange,
-  side: Side,
-): Promise<string | undefined> {
-  const sha256 = side === 'request' ? exchange.requestSha256 : exchange.responseSha256;
+/** Every body that the exchange has, with the hash it should have. */
+function hashesOf(exchange: StoredExchange): (readonly [BodySide, string])[] {
+  const { requestSha256, responseSha256, providerRequest, providerResponse } = exchange;
+  const all: (readonly [BodySide, string])[] = [
+    ['request', requestSha256],
+    ['response', responseSha256],
+  ];
+  if (providerRequest !== undefined) all.push(['provider-request', providerRequest.sha256]);
+  if (providerResponse !== undefined) all.push(['provider-response', providerResponse.sha256]);
+  return all;
+}
+
+async function bodyDamage(session: SqlSession, body: BodyToRead): Promise<string | undefined> {
   try {
-    for await (const _ of readBody(session, { sequence: exchange.sequence, side, sha256 }));
+    for await (const _ of readBody(session, body));
     return undefined;
   } catch (error) {
     if (error instanceof StoreError && error.code === 'corrupt') return error.message;

@@ -212,4 +212,14 @@ INSERT INTO counters (name, value) VALUES ('exchanges', 0), ('last-sequence', 0)
     name: 'epoch',
     sql: newEpoch,
   },
+  {
+    version: 3,
+    name: 'provider-bodies',
+    sql: `
+CREATE TABLE provider_bodies (
+  id INTEGER PRIMARY KEY,
+  recipe BLOB NOT NULL
+);
+`,
+  },
 ];
