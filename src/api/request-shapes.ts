@@ -131,6 +131,16 @@ const timings = z
   })
   .meta({ id: 'Timings', description: 'Microseconds after the request was accepted.' });
 
+const providerBody = z
+  .strictObject({
+    bytes: z.number(),
+    bytesMissing: z.number().describe('Bytes that the stored body lacks.'),
+    sha256: z.string().describe('SHA-256 of the body as stored.'),
+    isProven: z.boolean().describe('True when what passed and what is stored have equal checksums.'),
+    bodyUrl,
+  })
+  .meta({ id: 'ProviderBody' });
+
 const bothSides = (value: z.ZodType, id: string, description: string) =>
   z.strictObject({ request: value, response: value }).meta({ id, description });
 
@@ -169,6 +179,12 @@ export const requestLog = z
     clientRequestId: z.string().optional(),
     upstreamRequestId: z.string().optional(),
     messageId: z.string().optional(),
+    providerRequest: providerBody
+      .optional()
+      .describe('What the provider was sent last, when that is not what the client said.'),
+    providerResponse: providerBody
+      .optional()
+      .describe('What it answered, byte for byte, when the client got it in other words.'),
     attempts: z.array(attempt),
     dropped: z.array(z.string()).describe('What a translation could not carry.'),
     coreId: z.string(),

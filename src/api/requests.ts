@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { providerSides } from '#exchange';
 import { cursor, instant, lenientInteger, requestFilter } from './parameters.ts';
 import { openRequest, requestLog, requestSummary } from './request-shapes.ts';
 import type { Route } from './route.ts';
@@ -145,13 +146,22 @@ export const requestRoutes = {
     path: '/api/v2/requests/{id}/body',
     summary: 'The exact bytes of one body as a download.',
     query: z.object({
-      side: z.enum(['request', 'response']).describe('Which body; required.'),
+      side: z
+        .enum(['request', 'response', ...providerSides])
+        .describe(
+          'Which body; required. `provider-request` and `provider-response` are what the provider was sent and what it answered, where that is not what the client said and got.',
+        ),
       decoded: z
         .enum(['0', '1', 'false', 'true'])
         .optional()
-        .describe('`1` undoes the content encoding (at most 64 MiB); default is the bytes as on the wire.'),
+        .describe(
+          '`1` undoes the content encoding of `request` and `response` (at most 64 MiB); default is the bytes as on the wire.',
+        ),
     }),
     answer: { kind: 'bytes' },
-    statuses: { 400: 'The side is missing, or the body cannot be decoded.', 404: unknownId },
+    statuses: {
+      400: 'The side is missing, or the body cannot be decoded.',
+      404: 'No request has this id, or it has no body of its own on that side of the provider.',
+    },
   },
 } as const satisfies Record<string, Route>;

@@ -91,7 +91,7 @@ describe('without running services', () => {
     ['stauts', 2, /Did you mean status/],
     ['up --prot 1', 2, /unknown option '--prot'/],
     ['show', 2, /missing required argument/],
-    ['show x --body both', 2, /Allowed choices are request, response/],
+    ['show x --body both', 2, /Allowed choices are request, response, provider-request, provider-response/],
     ['tail -n -3', 2, /whole number/],
     ['status extra', 2, /too many arguments/],
     ['stop', 3, /Throughline is not running\n {2}Start it: throughline up/],

@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { installation } from './installation.ts';
+import { shownBodies } from './shown-bodies.ts';
 
 /** Options that every command understands. */
 export interface GlobalOptions {
@@ -121,9 +122,7 @@ function addReadingCommands(program: Command): void {
     .description('show one request')
     .argument('<id>', 'id of the request, or its beginning or end')
     .addOption(new Option('--json', 'print JSON').conflicts('body'))
-    .addOption(
-      new Option('--body <side>', 'print the exact bytes of one body').choices(['request', 'response']),
-    )
+    .addOption(new Option('--body <side>', 'print the exact bytes of one body').choices(shownBodies))
     .action(async (id: string, _options, command: Command) => {
       const { show } = await import('./show.ts');
       await show(id, command.optsWithGlobals());

@@ -5,11 +5,12 @@ import { print, printable, printJson } from './output.ts';
 import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { duration } from './request-line.ts';
+import { type ShownBody, shownBodies } from './shown-bodies.ts';
 
 /** Shows one request: its facts, everything as JSON, or the exact bytes of one of its bodies. */
 export async function show(
   id: string,
-  options: GlobalOptions & { readonly json?: true; readonly body?: 'request' | 'response' },
+  options: GlobalOptions & { readonly json?: true; readonly body?: ShownBody },
 ): Promise<void> {
   const { config } = await readConfig(options);
   const path = `/api/v2/requests/${encodeURIComponent(id)}`;
@@ -40,10 +41,17 @@ function facts(request: RequestLog): (readonly [string, string])[] {
     ['asked model', request.model],
     ['sent model', request.routedModel],
     ['answered by', request.answeredModel],
-    ['provider', request.provider],
+    ['provider', [request.provider, request.format].filter((one) => one !== undefined).join(', ')],
     ['route', request.routeReason],
+    ...request.attempts.map((attempt) => ['attempt', attemptText(attempt)] as const),
+    ['dropped', request.dropped.join('; ')],
+    [
+      'estimate',
+      response?.headers['X-Throughline-Estimate'] &&
+        'tokens were estimated here, not counted by the provider',
+    ],
     ['session', request.sessionId],
-    ['agent', request.agentId],
+    ['agent', [request.subagentName, request.agentId].filter((one) => one !== undefined).join(', ')],
     ['client', request.clientVersion ?? request.userAgent],
     ['tokens', usageText(usage)],
     ['stop reason', request.stopReason],
@@ -55,9 +63,31 @@ function facts(request: RequestLog): (readonly [string, string])[] {
     ['bytes', `${request.requestBytes} sent, ${request.responseBytes} received`],
     ['unaltered', `request ${yesNo(unaltered.request)}, response ${yesNo(unaltered.response)}`],
     ['missing', missingText(bytesMissing)],
-    ['bodies', `throughline show ${request.requestId} --body request|response`],
+    ['bodies', `throughline show ${request.requestId} --body ${bodiesOf(request).join('|')}`],
   ];
   return all.filter((fact): fact is readonly [string, string] => fact[1] !== undefined && fact[1] !== '');
+}
+
+/** One try in one line: who was asked for what, what came of it and when, and what followed from it. */
+function attemptText(attempt: RequestLog['attempts'][number]): string {
+  const { provider, model, status, cause, waitMs, startedUs, endedUs, reason } = attempt;
+  const result = status === undefined ? attempt.result : `${attempt.result} ${status}`;
+  const wait = waitMs === undefined ? '' : `, after a wait of ${waitMs} ms`;
+  const until = endedUs === undefined ? '' : ` to ${milliseconds(endedUs)}`;
+  return [
+    `${attempt.attempt}: ${provider}${model === undefined ? '' : ` (${model})`} ${result}`,
+    ...(cause === undefined ? [] : [`: ${cause}`]),
+    `, ${milliseconds(startedUs)}${until}${wait}`,
+    ...(reason === undefined ? [] : [`; ${reason}`]),
+  ].join('');
+}
+
+function bodiesOf({ providerRequest, providerResponse }: RequestLog): ShownBody[] {
+  return shownBodies.filter(
+    (side) =>
+      (side !== 'provider-request' || providerRequest !== undefined) &&
+      (side !== 'provider-response' || providerResponse !== undefined),
+  );
 }
 
 function usageText(usage: RequestLog['usageDetails']): string | undefined {

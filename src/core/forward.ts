@@ -14,6 +14,7 @@ import { type CoreRoute, planRequest, type RequestPlan } from './plan-request.ts
 import { refuse } from './refuse.ts';
 import { relayRequest } from './relay.ts';
 import type { RunningExchange } from './running-exchange.ts';
+import { teeRewritten } from './tee.ts';
 import { AnswerTranslation } from './translate-answer.ts';
 
 /**
@@ -137,6 +138,7 @@ function tryProvider(core: CoreContext, exchange: RunningExchange, plan: Request
   const { upstream, path, headers } = plan;
   const { name, origin } = upstream.provider;
   exchange.attempt += 1;
+  exchange.providerRequest = exchange.providerResponse = undefined;
   exchange.journal.attemptStarted({ attempt: exchange.attempt, provider: name, origin });
   exchange.isAttemptOpen = true;
   const translation =
@@ -156,7 +158,7 @@ function tryProvider(core: CoreContext, exchange: RunningExchange, plan: Request
     exchange.upstreamRequest = request;
     exchange.forwardedAtUs = nowUs();
     if (plan.body === undefined) relayRequest(core, exchange, request, plan.held);
-    else sendBody(exchange, plan.body);
+    else sendBody(exchange, plan.body, plan.isRewritten === true);
   } catch (error) {
     const cause = (error as Error).message;
     failExchange(core, exchange, {
@@ -168,8 +170,9 @@ function tryProvider(core: CoreContext, exchange: RunningExchange, plan: Request
 }
 
 /** A body that is whole and may be other bytes than the client's. */
-function sendBody(exchange: RunningExchange, body: Uint8Array): void {
+function sendBody(exchange: RunningExchange, body: Uint8Array, isRewritten: boolean): void {
   exchange.requestSent.add(body);
+  if (isRewritten) teeRewritten(exchange, body);
   exchange.upstreamRequest!.end(body);
 }
 

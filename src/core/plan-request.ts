@@ -32,6 +32,8 @@ export interface RequestPlan {
   readonly headers: readonly string[];
   /** The whole body when it is not the client's own; otherwise that is relayed as it comes. */
   readonly body?: Uint8Array;
+  /** The body is another one than the client's. */
+  readonly isRewritten?: boolean;
   /** The beginning of the client's body, when somebody has looked at it. */
   readonly held?: HeldBody | undefined;
   /** There when the answer has to be said in the client's format. */
@@ -88,7 +90,7 @@ async function patched(
   const sent = changed ?? body;
   const { rawHeaders, method } = exchange.request;
   const headers = providerHeadersFor(rawHeaders, method!, upstream, sent.length);
-  return { upstream, path: arrival.path, headers, body: sent };
+  return { upstream, path: arrival.path, headers, body: sent, isRewritten: changed !== undefined };
 }
 
 async function translated(
@@ -121,7 +123,7 @@ async function translated(
     bodyBytes: said.body.length,
     isStreaming: said.isStreaming,
   });
-  return { upstream, path, headers, body: said.body, context: said.context };
+  return { upstream, path, headers, body: said.body, isRewritten: true, context: said.context };
 }
 
 /** Providers of the other format cannot count without answering. */

@@ -51,6 +51,9 @@ export class RunningExchange implements RosterMember {
   readonly requestSent = new Tally();
   readonly responseReceived = new Tally();
   readonly responseSent = new Tally();
+  /** The last attempt as the provider's end of it was, where that has other bytes than the client's. */
+  providerRequest: Tally | undefined;
+  providerResponse: Tally | undefined;
   requestTrailers: HeaderList | undefined;
   responseTrailers: HeaderList | undefined;
 
@@ -107,6 +110,8 @@ export class RunningExchange implements RosterMember {
       responseSent: this.responseSent.snapshot(),
       requestComplete: this.isUploaded,
     };
+    if (this.providerRequest !== undefined) closed.providerRequest = this.providerRequest.snapshot();
+    if (this.providerResponse !== undefined) closed.providerResponse = this.providerResponse.snapshot();
     if (problem !== undefined) closed.problem = problem.code;
     if (cause !== undefined) closed.cause = cause;
     if (this.forwardedAtUs !== undefined) closed.forwardedAtUs = this.forwardedAtUs;

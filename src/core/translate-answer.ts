@@ -14,6 +14,7 @@ import type { CoreContext } from './core-context.ts';
 import { failBroken, failExchange } from './fail.ts';
 import { AnswerEnd } from './relay.ts';
 import type { RunningExchange } from './running-exchange.ts';
+import { teeTranslated } from './tee.ts';
 
 /** Clients give up on a connection that is silent for long; Anthropic's own servers say something about as often. */
 const pingMs = 10_000;
@@ -42,6 +43,7 @@ export class AnswerTranslation {
     exchange.providerActiveAtUs = exchange.clientActiveAtUs = nowUs();
     core.providerHealth.answered(exchange.provider);
     exchange.journal.attemptEnded({ attempt: exchange.attempt, result: 'answered', status });
+    teeTranslated(exchange, answer);
     const body = decoded(answer);
     const isSuccess = status >= 200 && status < 300;
     if (isSuccess && this.#context.isStreaming) {

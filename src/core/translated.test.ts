@@ -1,3 +1,4 @@
+import { crc32, gzipSync } from 'node:zlib';
 import Anthropic from '@anthropic-ai/sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -107,6 +108,32 @@ describe('a client of Anthropic at a provider of chat completions', () => {
     expect(JSON.parse(exchange.response.toString()).id).toBe(message.id);
     expect(JSON.parse(exchange.request.toString()).model).toBe('claude-asked');
     expect(exchange.closed).toMatchObject({ end: 'finished' });
+  });
+
+  it('leaves behind what the provider was sent and what it answered, byte for byte', async () => {
+    const said = [
+      chunk({ role: 'assistant', content: 'Y' }),
+      chunk({ content: 'es.' }, 'stop'),
+      'data: [DONE]\n\n',
+    ];
+    for (const coding of [undefined, 'gzip'] as const) {
+      const answer = said.join('');
+      const wire = coding === undefined ? Buffer.from(answer) : gzipSync(answer);
+      provider.forget();
+      provider.respondOnceWith({
+        headers: coding === undefined ? eventStream : [...eventStream, ['content-encoding', coding]],
+        framing: 'chunked',
+        body: [wire.subarray(0, 9), wire.subarray(9)],
+      });
+      await client.messages.stream(asked).finalMessage();
+      const exchange = await lastClosed();
+      expect(exchange.providerRequest).toEqual(provider.requests[0]!.body);
+      expect(exchange.providerResponse).toEqual(wire);
+      expect(exchange.closed).toMatchObject({
+        providerRequest: { bytes: exchange.providerRequest.length, crc32: crc32(exchange.providerRequest) },
+        providerResponse: { bytes: wire.length, crc32: crc32(wire) },
+      });
+    }
   });
 
   it('P1: gets a stream whose calls of tools are whole, whatever the pieces', async () => {

@@ -1,5 +1,5 @@
 import type { RequestLog } from '#api';
-import { type HeaderList, headerValue } from '#exchange';
+import { type BodySide, type HeaderList, headerValue, type ProviderBody, type ProviderSide } from '#exchange';
 import { isEventStream } from '#formats';
 import type { Store, StoredExchange } from '#store';
 import { type JsonText, parseJsonText } from './json-text.ts';
@@ -49,6 +49,8 @@ export async function requestDetail(store: Store, exchange: StoredExchange): Pro
       clientRequestId: exchange.clientRequestId,
       upstreamRequestId: exchange.requestIdHeader,
       messageId: exchange.messageId,
+      providerRequest: providerBody(exchange, 'provider-request', exchange.providerRequest),
+      providerResponse: providerBody(exchange, 'provider-response', exchange.providerResponse),
     }),
   };
 }
@@ -97,7 +99,11 @@ function readJsonOrText(bytes: Uint8Array): { body?: JsonText; bodyText?: string
   return body ? { body } : { bodyText: Buffer.from(bytes).toString('utf8') };
 }
 
-function bodyAddress(exchange: StoredExchange, side: 'request' | 'response'): string {
+function providerBody(exchange: StoredExchange, side: ProviderSide, body: ProviderBody | undefined) {
+  return body && { ...body, bodyUrl: bodyAddress(exchange, side) };
+}
+
+function bodyAddress(exchange: StoredExchange, side: BodySide): string {
   return `/api/v2/requests/${exchange.id}/body?side=${side}`;
 }
 

@@ -1,4 +1,4 @@
-import type { ExchangeId, HeaderList, Side } from '#exchange';
+import type { BodySide, ExchangeId, HeaderList, ProviderBody, ProviderSide } from '#exchange';
 import { headerValues } from '#exchange';
 import { decodeContent } from '#formats';
 import type { Store, StoredExchange } from '#store';
@@ -18,7 +18,7 @@ export type StoredBody =
 export async function readDecodedBody(
   store: Store,
   exchange: StoredExchange,
-  side: Side,
+  side: BodySide,
   bytesMax: number,
 ): Promise<StoredBody> {
   if (storedBytes(exchange, side) > bytesMax) return { kind: 'too-large' };
@@ -28,17 +28,32 @@ export async function readDecodedBody(
 }
 
 /** Bytes that the store has of a body. */
-export function storedBytes(exchange: StoredExchange, side: Side): number {
+export function storedBytes(exchange: StoredExchange, side: BodySide): number {
+  if (isProviderSide(side)) {
+    const { bytes = 0, bytesMissing = 0 } = providerBodyOf(exchange, side) ?? {};
+    return bytes - bytesMissing;
+  }
   return side === 'request'
     ? exchange.requestBytes - exchange.requestBytesMissing
     : exchange.responseBytes - exchange.responseBytesMissing;
 }
 
-export function headersOf(exchange: StoredExchange, side: Side): HeaderList {
+/** Undefined when that end had the same bytes as the client's. */
+export function providerBodyOf(exchange: StoredExchange, side: ProviderSide): ProviderBody | undefined {
+  return side === 'provider-request' ? exchange.providerRequest : exchange.providerResponse;
+}
+
+export function isProviderSide(side: BodySide): side is ProviderSide {
+  return side === 'provider-request' || side === 'provider-response';
+}
+
+/** Those of the provider's end are not kept. */
+export function headersOf(exchange: StoredExchange, side: BodySide): HeaderList {
+  if (isProviderSide(side)) return [];
   return side === 'request' ? exchange.requestHeaders : exchange.responseHeaders;
 }
 
-async function readBody(store: Store, id: ExchangeId, side: Side, bytesMax: number): Promise<StoredBody> {
+async function readBody(store: Store, id: ExchangeId, side: BodySide, bytesMax: number): Promise<StoredBody> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {

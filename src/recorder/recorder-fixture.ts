@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { RecorderConfig } from '#config';
 import type { JournalConfig } from '#core-config';
 import {
+  type BodySide,
   type BodyTally,
   type ExchangeClosed,
   type ExchangeId,
@@ -227,7 +228,7 @@ export async function storedExchanges(home: RecorderHome, count: number): Promis
   }
 }
 
-export async function bodyOf(store: Store, id: ExchangeId, side: 'request' | 'response'): Promise<Buffer> {
+export async function bodyOf(store: Store, id: ExchangeId, side: BodySide): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of (await store.body(id, side)) ?? []) pieces.push(piece);
   return Buffer.concat(pieces);

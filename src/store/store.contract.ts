@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Exchange, ExchangeId } from '#exchange';
+import type { BodySide, Exchange, ExchangeId } from '#exchange';
 import { type SeededRandom, seededRandom } from '#test-support';
 import type { BodyPiece, ExchangeFilter, ExchangeToStore, Store, VerifyProgress } from './store.ts';
-import { bytesOf, chunk, exchangeToStore, literal } from './testing/exchange-to-store.ts';
+import { bytesOf, chunk, exchangeToStore, literal, withProviderBodies } from './testing/exchange-to-store.ts';
 import { fullExchange } from './testing/full-exchange.ts';
 
 /** Opens one store, again and again, in any role; `remove` closes what is open and deletes it. */
@@ -218,6 +218,62 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
         while (!(await body.next()).done);
       };
       await expect(rest()).rejects.toMatchObject({ code: 'missing' });
+    });
+  });
+
+  describe(`${engine}: bodies at the provider's end`, () => {
+    const shared = chunk('a message that the client said and the provider was sent as it is');
+    const translated = (number: number) =>
+      withProviderBodies(
+        exchangeToStore(number, { request: [literal('{"model":"a"'), shared] }),
+        [literal('{"model":"b"'), shared],
+        [chunk(`what the provider answered to exchange ${number}, which is longer than a literal`)],
+      );
+
+    it('gives them back, and keeps once what they have in common with those of the client', async () => {
+      const item = translated(1);
+      await commit(item, exchangeToStore(2));
+      const { id } = item.exchange;
+      expect(await bodyOf(id, 'provider-request')).toEqual(bytesOf(item.providerRequest!.pieces));
+      expect(await bodyOf(id, 'provider-response')).toEqual(bytesOf(item.providerResponse!.pieces));
+      expect(await bodyOf(id, 'request')).toEqual(bytesOf(item.request.pieces));
+      expect(await verified(store)).toMatchObject([{ kind: 'totals', bodies: 6, chunks: 2, damaged: 0 }]);
+    });
+
+    it('says undefined where an exchange has none', async () => {
+      const item = exchangeToStore(1);
+      await commit(item);
+      expect(await store.body(item.exchange.id, 'provider-request')).toBeUndefined();
+      expect(await store.body(exchangeToStore(2).exchange.id, 'provider-response')).toBeUndefined();
+    });
+
+    it('finds out when one of them is not what it should be', async () => {
+      const good = translated(1);
+      const bad = {
+        ...good,
+        exchange: {
+          ...good.exchange,
+          providerResponse: { ...good.exchange.providerResponse!, sha256: 'ab'.repeat(32) },
+        },
+      };
+      await commit(bad);
+      await expect(bodyOf(good.exchange.id, 'provider-response')).rejects.toMatchObject({ code: 'corrupt' });
+      expect(await verified(store)).toMatchObject([
+        { kind: 'damage', exchangeId: good.exchange.id, side: 'provider-response' },
+        { kind: 'totals', damaged: 1 },
+      ]);
+    });
+
+    it('takes them away with their exchange, and no piece that another one still needs', async () => {
+      const [first, second] = [translated(1), translated(2)];
+      await commit(first, second);
+      await store.delete({ id: first.exchange.id });
+      expect(await bodyOf(second.exchange.id, 'provider-request')).toEqual(
+        bytesOf(second.providerRequest!.pieces),
+      );
+      expect(await verified(store)).toMatchObject([{ kind: 'totals', bodies: 4, chunks: 2, damaged: 0 }]);
+      await store.delete({});
+      expect(await verified(store)).toMatchObject([{ kind: 'totals', bodies: 0, chunks: 0, damaged: 0 }]);
     });
   });
 
@@ -528,7 +584,7 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
     return read!;
   }
 
-  async function bodyOf(id: ExchangeId, side: 'request' | 'response' = 'request'): Promise<Buffer> {
+  async function bodyOf(id: ExchangeId, side: BodySide = 'request'): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
     for await (const piece of (await store.body(id, side))!) pieces.push(piece);
     return Buffer.concat(pieces);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ExchangeClosed, JournalEntry, ResponseOpened, RouteChosen } from '#exchange';
+import type { BodySide, ExchangeClosed, JournalEntry, ResponseOpened, RouteChosen } from '#exchange';
 import { createFrameReader, listJournals } from '#journal/read';
 
 /** What the journal says about one exchange, the last word counts. */
@@ -9,6 +9,9 @@ export interface JournaledExchange {
   readonly closed?: ExchangeClosed;
   readonly request: Buffer;
   readonly response: Buffer;
+  /** What the provider was sent and what it answered, where those are kept; of all attempts. */
+  readonly providerRequest: Buffer;
+  readonly providerResponse: Buffer;
 }
 
 /** Everything on disk in the order of acceptance, straight out of the journal, without a recorder. */
@@ -24,11 +27,13 @@ export async function readExchanges(journalDirectory: string): Promise<Journaled
   }
   return [...frames.keys()].sort().map((id) => {
     const own = frames.get(id)!;
-    const bytes = (kind: 'request-bytes' | 'response-bytes') =>
+    const bytes = (kind: `${BodySide}-bytes`) =>
       Buffer.concat(own.flatMap((frame) => (frame.kind === kind ? [frame.bytes] : [])));
     const exchange: { -readonly [Key in keyof JournaledExchange]: JournaledExchange[Key] } = {
       request: bytes('request-bytes'),
       response: bytes('response-bytes'),
+      providerRequest: bytes('provider-request-bytes'),
+      providerResponse: bytes('provider-response-bytes'),
     };
     for (const frame of own) {
       if (frame.kind === 'route-chosen') exchange.route = frame.payload;

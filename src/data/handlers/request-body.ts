@@ -1,10 +1,10 @@
-import type { Side } from '#exchange';
+import type { BodySide } from '#exchange';
 import type { StoredExchange } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import { findExchange } from '../find-exchange.ts';
 import type { Handler } from '../handler.ts';
 import type { StoreAccess } from '../store-access.ts';
-import { readDecodedBody, storedBytes } from '../stored-body.ts';
+import { isProviderSide, providerBodyOf, readDecodedBody, storedBytes } from '../stored-body.ts';
 import { streamResponse } from '../stream-response.ts';
 
 const decodedBytesMax = 64 * 1024 * 1024;
@@ -15,7 +15,7 @@ const decodingsMax = 2;
 export function requestBodyHandler(access: StoreAccess): Handler<'requests.body'> {
   let decodings = 0;
 
-  async function decoded(exchange: StoredExchange, side: Side): Promise<Uint8Array> {
+  async function decoded(exchange: StoredExchange, side: BodySide): Promise<Uint8Array> {
     if (decodings >= decodingsMax) throw new ApiProblem('too-busy', 'Other bodies are being decoded.');
     decodings += 1;
     try {
@@ -33,6 +33,7 @@ export function requestBodyHandler(access: StoreAccess): Handler<'requests.body'
 
   return async ({ id, query, isHead, breakOff }) => {
     const exchange = await access.use((store) => findExchange(store, id));
+    refuseAbsent(exchange, query.side);
     const headers = downloadHeaders(exchange, query.side);
     if (query.decoded === '1' || query.decoded === 'true') {
       const bytes = await decoded(exchange, query.side);
@@ -48,7 +49,16 @@ export function requestBodyHandler(access: StoreAccess): Handler<'requests.body'
   };
 }
 
-function downloadHeaders(exchange: StoredExchange, side: Side): Record<string, string> {
+function refuseAbsent(exchange: StoredExchange, side: BodySide): void {
+  if (!isProviderSide(side) || providerBodyOf(exchange, side) !== undefined) return;
+  const same = side === 'provider-request' ? 'request' : 'response';
+  throw new ApiProblem(
+    'not-found',
+    `Request ${exchange.id} has no body "${side}" of its own: nothing was said in other words there, see "${same}".`,
+  );
+}
+
+function downloadHeaders(exchange: StoredExchange, side: BodySide): Record<string, string> {
   return {
     'content-type': 'application/octet-stream',
     'content-disposition': `attachment; filename="${exchange.id}-${side}.bin"`,
@@ -57,8 +67,12 @@ function downloadHeaders(exchange: StoredExchange, side: Side): Record<string, s
 }
 
 /** Undefined when part of the body was lost: then the length of what exists shows only at its end. */
-function knownLength(exchange: StoredExchange, side: Side): number | undefined {
-  const missing = side === 'request' ? exchange.requestBytesMissing : exchange.responseBytesMissing;
+function knownLength(exchange: StoredExchange, side: BodySide): number | undefined {
+  const missing = isProviderSide(side)
+    ? providerBodyOf(exchange, side)?.bytesMissing
+    : side === 'request'
+      ? exchange.requestBytesMissing
+      : exchange.responseBytesMissing;
   return missing === 0 ? storedBytes(exchange, side) : undefined;
 }
 
@@ -66,7 +80,7 @@ function knownLength(exchange: StoredExchange, side: Side): number | undefined {
 async function* exactBytes(
   access: StoreAccess,
   exchange: StoredExchange,
-  side: Side,
+  side: BodySide,
   length: number | undefined,
 ): AsyncGenerator<Uint8Array> {
   const lease = await access.acquire();

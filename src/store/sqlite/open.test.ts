@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endProcess, makeTempDir, startNode, type TempDir, waitFor } from '#test-support';
 import { openStore } from '../open-store.ts';
 import type { Store } from '../store.ts';
-import { exchangeToStore } from '../testing/exchange-to-store.ts';
+import { exchangeToStore, literal, withProviderBodies } from '../testing/exchange-to-store.ts';
 import { Connection } from './connection.ts';
 import { migrate, migrations } from './migrations.ts';
 
@@ -118,6 +118,20 @@ describe('opening a SQLite store', () => {
     connection.run(`UPDATE migrations SET checksum = 'another'`);
     connection.close();
     await expect(open('writer')).rejects.toThrow('not the one this version knows');
+  });
+
+  it('reads a store from before the bodies at the end of the provider, and keeps such bodies in it', async () => {
+    const first = await open('writer');
+    await first.commit({ exchanges: [exchangeToStore(1)], positions: [] });
+    await first.close();
+    const old = new Connection(path, { readonly: false, busyTimeoutMs: 0 });
+    old.execute('DROP TABLE provider_bodies; DELETE FROM migrations WHERE version >= 3');
+    old.close();
+    const item = withProviderBodies(exchangeToStore(2), [literal('sent')], [literal('answered')]);
+    const writer = await open('writer');
+    await writer.commit({ exchanges: [item], positions: [] });
+    expect(await writer.health()).toMatchObject({ exchanges: 2, schemaVersion: migrations.length });
+    for await (const step of writer.verify()) expect(step).toMatchObject({ bodies: 6, damaged: 0 });
   });
 
   it('goes forward from an older schema and keeps what is stored', async () => {

@@ -72,3 +72,23 @@ function hashOf(pieces: readonly BodyPiece[]): string {
   for (const piece of pieces) hash.update(piece.bytes);
   return hash.digest('hex');
 }
+
+/** The same exchange with bodies of its own at the provider's end. */
+export function withProviderBodies(
+  item: ExchangeToStore,
+  request: readonly BodyPiece[],
+  response: readonly BodyPiece[],
+): ExchangeToStore {
+  const facts = (pieces: readonly BodyPiece[]) => ({
+    bytes: byteCount(pieces),
+    sha256: hashOf(pieces),
+    bytesMissing: 0,
+    isProven: true,
+  });
+  const exchange = {
+    ...item.exchange,
+    providerRequest: facts(request),
+    providerResponse: facts(response),
+  };
+  return { ...item, exchange, providerRequest: { pieces: request }, providerResponse: { pieces: response } };
+}
