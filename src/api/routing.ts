@@ -1,7 +1,24 @@
 import { z } from 'zod';
 import type { Route } from './route.ts';
 
-const target = z.strictObject({ provider: z.string(), model: z.string().optional() });
+const target = z.strictObject({
+  provider: z.string().describe('Of several the best by what matters.'),
+  model: z.string().optional(),
+  among: z
+    .strictObject({
+      by: z.string().describe('What matters, in words.'),
+      candidates: z.array(
+        z.strictObject({
+          provider: z.string(),
+          model: z.string().optional(),
+          score: z.number(),
+          weight: z.number(),
+        }),
+      ),
+    })
+    .optional()
+    .describe('Providers that share the work of the rule, best first.'),
+});
 
 const rule = z.strictObject({
   name: z.string(),

@@ -62,6 +62,10 @@ function ruleLine({ name, when, to, because }: RouteRule): string {
   return `${name}: ${conditions.join(', ') || 'every request'} → ${targetText(to)}${reason}`;
 }
 
-function targetText({ provider, model }: RouteTarget): string {
+function targetText({ provider, model, among }: RouteTarget): string {
+  if (among !== undefined) {
+    const names = among.candidates.map((each) => `${targetText(each)} (weight ${each.weight})`);
+    return `${names.join(', ')} by ${among.by}`;
+  }
   return model === undefined ? provider : `${provider}:${model}`;
 }

@@ -1,14 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { RuleProblem } from './config-problem.ts';
 import type { ReadConfig } from './config-schema.ts';
 import type { DataDirectoryPath } from './data-directory-path.ts';
+import { type ProviderFiles, readProviderFiles } from './provider-files.ts';
 import { type FileSystemReaders, remoteFileSystem } from './remote-file-system.ts';
 
-export interface FileFindings {
+export interface FileFindings extends ProviderFiles {
   readonly databasePath: string;
-  readonly certificates: ReadonlyMap<string, string>;
-  readonly problems: readonly RuleProblem[];
 }
 
 interface FileSurroundings {
@@ -43,17 +42,8 @@ export async function checkFiles(config: ReadConfig, around: FileSurroundings): 
     });
   }
   problems.push(...(await checkFileSystems(directory, around)));
-  const certificates = new Map<string, string>();
-  for (const [name, { ca_file: caFile }] of Object.entries(config.providers)) {
-    if (caFile === undefined) continue;
-    const pem = await readFile(resolve(around.baseDir, caFile), 'utf8').catch(() => '');
-    if (/-----BEGIN CERTIFICATE-----/.test(pem)) certificates.set(name, pem);
-    else {
-      const sentence = `ca_file ${resolve(around.baseDir, caFile)} cannot be read or has no PEM certificate`;
-      problems.push({ code: 'E1003', path: ['providers', name, 'ca_file'], sentence });
-    }
-  }
-  return { databasePath, certificates, problems };
+  const files = await readProviderFiles(config.providers, around.baseDir);
+  return { ...files, databasePath, problems: [...problems, ...files.problems] };
 }
 
 /**

@@ -14,6 +14,7 @@ export const configProblemCodes = {
   'ports-collide': 'E1010',
   'worth-knowing': 'W1011',
   'file-system-remote': 'E1012',
+  'key-moved': 'E1013',
 } as const;
 
 export interface ConfigProblem {

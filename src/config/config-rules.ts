@@ -1,5 +1,6 @@
 import type { RuleProblem } from './config-problem.ts';
 import type { ReadConfig } from './config-schema.ts';
+import { nearestName } from './nearest-name.ts';
 import { isLoopback } from './network-readers.ts';
 import { checkProvider, didYouMean } from './provider-rules.ts';
 import { readRouteTarget } from './route-readers.ts';
@@ -66,13 +67,31 @@ function* checkNames(config: ReadConfig): Generator<RuleProblem> {
       yield { code: 'E1003', path, sentence, fix: 'Write for example "openai:gpt-5".' };
     }
   }
-  for (const [index, { to }] of config.routes.entries()) yield* named(['routes', index, 'to'], to.provider);
+  for (const [index, { to }] of config.routes.entries()) {
+    const path = ['routes', index, 'to'];
+    if (to.kind === 'one') yield* named(path, to.target.provider);
+    else {
+      for (const { provider } of to.providers ?? []) yield* named([...path, 'providers'], provider);
+      if (to.task !== undefined && !Object.hasOwn(config.routing.tasks, to.task))
+        yield noTask(path, to.task, config);
+    }
+  }
   for (const [task, { providers = [] }] of Object.entries(config.routing.tasks)) {
     for (const [index, name] of providers.entries())
       yield* named(['routing', 'tasks', task, 'providers', index], name);
   }
   for (const name of Object.keys(config.routing.provider_profiles))
     yield* named(['routing', 'provider_profiles', name], name);
+}
+
+function noTask(path: readonly PropertyKey[], task: string, { routing }: ReadConfig): RuleProblem {
+  const guess = nearestName(task, Object.keys(routing.tasks));
+  return {
+    code: 'E1006',
+    path,
+    sentence: `${path.map(String).join('.')} names the task '${task}', which routing.tasks does not have`,
+    ...(guess === undefined ? {} : { fix: `Did you mean '${guess}'?` }),
+  };
 }
 
 function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
@@ -93,6 +112,7 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
       'server.timeouts.write has no effect: answers have no time limit',
     );
   }
+  yield* checkUnused(config, notice);
   for (const path of notApplied(config)) {
     yield notice(
       path,
@@ -108,11 +128,27 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
   }
 }
 
+/** What no rule leads to decides nothing. */
+function* checkUnused(
+  { routes, routing }: ReadConfig,
+  notice: (path: readonly PropertyKey[], sentence: string) => RuleProblem,
+): Generator<RuleProblem> {
+  const shared = routes.flatMap(({ to }) => (to.kind === 'several' ? [to] : []));
+  for (const task of Object.keys(routing.tasks)) {
+    if (shared.some((to) => to.task === task)) continue;
+    const path = ['routing', 'tasks', task];
+    yield notice(path, `no rule leads to task '${task}': write to: { task: ${task} } in one of routes`);
+  }
+  if (shared.length === 0 && Object.keys(routing.provider_profiles).length > 0) {
+    yield notice(
+      ['routing', 'provider_profiles'],
+      'no rule leads to several providers, so profiles decide nothing',
+    );
+  }
+}
+
 /** Keys that somebody set and that nothing reads so far: better said than discovered. */
 function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
-  for (const key of ['tasks', 'provider_profiles'] as const) {
-    if (Object.keys(config.routing[key]).length > 0) yield ['routing', key];
-  }
   for (const [name, provider] of Object.entries(config.providers)) {
     if (provider.max_retries > 0) yield ['providers', name, 'max_retries'];
     if (provider.fallback_provider !== undefined) yield ['providers', name, 'fallback_provider'];

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigProblem } from './config-problem.ts';
+import { rememberKeyOrigins } from './key-origins.ts';
 import type { ResolvedConfig } from './resolved-config.ts';
 
 export type DataDirResult =
@@ -10,7 +11,7 @@ export type DataDirResult =
 
 /**
  * Makes the data directory ready: the directory itself and the ones of the journal, the status and the running
- * services (0700), the access token and the fingerprint key (0600). Idempotent, and safe when several processes
+ * services (0700), the access token, the fingerprint key and where keys were given for (0600). Idempotent, and safe when several processes
  * start at once: all of them end up with the same token and key.
  * @returns the configuration with the token in it; use this one from here on
  */
@@ -24,6 +25,7 @@ export async function ensureDataDir(config: ResolvedConfig): Promise<DataDirResu
       await mkdir(join(dataDir, name), { recursive: true, mode: 0o700 });
     const token = await createOnce(dataDir, 'token');
     await createOnce(dataDir, 'secret');
+    await rememberKeyOrigins(config.core.providers, dataDir);
     return { ok: true, config: withToken(config, token) };
   } catch (error) {
     const cause = (error as Error).message;

@@ -27,6 +27,8 @@ describe('config.example.yaml', () => {
 
   it('is valid with its commented keys switched on', async () => {
     writeFileSync(place.dir.join('ca.pem'), '-----BEGIN CERTIFICATE-----');
+    for (const name of ['gemini.key', 'second.key'])
+      writeFileSync(place.dir.join(name), 'key', { mode: 0o600 });
     await place.loaded(completeExample);
   });
 
@@ -82,7 +84,10 @@ function documentationRow({
 function keysOf(value: unknown, path: readonly string[] = []): string[] {
   const isLeaf = typeof value !== 'object' || value === null || Array.isArray(value);
   if (isLeaf) return [path.join('.')];
-  const chosen = ['providers', 'subagents.mappings', 'routing.tasks', 'routing.provider_profiles'];
+  const chosen = [
+    ...['providers', 'subagents.mappings', 'routing.tasks', 'routing.provider_profiles'],
+    ...['headers', 'query', 'models'].map((key) => `providers.<name>.${key}`),
+  ];
   const named = chosen.includes(path.join('.'));
   return Object.entries(value).flatMap(([key, child]) => keysOf(child, [...path, named ? '<name>' : key]));
 }

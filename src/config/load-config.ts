@@ -3,11 +3,13 @@ import { checkFiles } from './check-files.ts';
 import { claudeDirectories } from './claude-directories.ts';
 import type { ConfigProblem, RuleProblem } from './config-problem.ts';
 import { checkRules } from './config-rules.ts';
+import type { ReadConfig } from './config-schema.ts';
 import { readToken } from './data-directory.ts';
 import { dataDirectoryPath } from './data-directory-path.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
 import { expandTree } from './expand-tree.ts';
 import { findConfigFile } from './find-config-file.ts';
+import { checkKeyOrigins, hasSecrets, keyMoved } from './key-origins.ts';
 import { emptyTree, isMapping, type RawTree, setAt, valueAt } from './raw-tree.ts';
 import { readSettings } from './read-settings.ts';
 import type { FileSystemReaders } from './remote-file-system.ts';
@@ -58,6 +60,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   if ('code' in dataDir) return { ok: false, problems: [dataDir] };
 
   const expanded = expandTree(file?.tree ?? emptyTree(), options.env, dataDir.path);
+  const written = addressesOf(expanded.tree);
   const variables = applyEnvironment(expanded.tree, options.env);
   const locate = locator(file, variables);
   addDefaults(expanded.tree, dataDir.path);
@@ -68,7 +71,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     baseDir: dirname(file?.path ?? dataDir.path),
     fileSystems: options.fileSystems,
   });
-  const all = [...expanded.problems, ...read.problems, ...rules, ...files.problems];
+  const notices = proxyNotice(read.config, options.env);
+  const all = [...expanded.problems, ...read.problems, ...rules, ...files.problems, ...notices];
   const located = onePerPlace(all).map((problem) => locate(problem));
   const problems = located.filter(({ code }) => !code.startsWith('W'));
   if (problems.length > 0) return { ok: false, problems: inFileOrder(problems) };
@@ -80,11 +84,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     databasePath: files.databasePath,
     generatedToken: (await readToken(dataDir.path)) ?? '',
     certificates: files.certificates,
+    keys: files.keys,
     shown,
     claudeDirs: claudeDirectories(options),
     processors: options.processors,
     isSet: (key) => variables.has(key) || valueAt(file?.tree, key.split('.')) != null,
   });
+  const moved = await movedKeys(config, read.config, { written, variables });
+  if (moved.length > 0) return { ok: false, problems: inFileOrder(moved.map((problem) => locate(problem))) };
   return {
     ok: true,
     config,
@@ -94,6 +101,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     warnings: located,
   };
 }
+
+const anthropicAddress = 'https://api.anthropic.com';
 
 /**
  * Fills in what depends on the surroundings. The provider `anthropic` always exists, and a block of this name needs
@@ -105,8 +114,61 @@ function addDefaults(tree: RawTree, dataDir: string): void {
   const given = valueAt(tree, ['providers', 'anthropic']) ?? {};
   if (!isMapping(given)) return;
   given.format ??= 'anthropic';
-  if (given.format === 'anthropic') given.base_url ??= 'https://api.anthropic.com';
+  if (given.format === 'anthropic') given.base_url ??= anthropicAddress;
   setAt(tree, ['providers', 'anthropic'], given);
+}
+
+/** Addresses of providers as the file has them. */
+function addressesOf(tree: RawTree): ReadonlyMap<string, unknown> {
+  const providers = valueAt(tree, ['providers']);
+  const names = isMapping(providers) ? Object.keys(providers) : [];
+  const addresses = names.map((name) => [name, valueAt(tree, ['providers', name, 'base_url'])] as const);
+  return new Map([['anthropic', undefined], ...addresses]);
+}
+
+/**
+ * Keys that would go to another origin than they were given for: than the file has, when a variable changes the address
+ * and not the key, and than they went to so far.
+ */
+async function movedKeys(
+  { core, dataDir }: ResolvedConfig,
+  read: ReadConfig,
+  around: { readonly written: ReadonlyMap<string, unknown>; readonly variables: ReadonlyMap<string, string> },
+): Promise<readonly RuleProblem[]> {
+  const confirmed = new Map(
+    Object.entries(read.providers).map(([name, provider]) => [name, originOf(provider.api_key_origin) ?? '']),
+  );
+  const byVariable = core.providers.flatMap((provider) => {
+    const { name, origin } = provider;
+    const isGiven = (key: string) => around.variables.has(`providers.${name}.${key}`);
+    if (!isGiven('base_url') || isGiven('api_key') || !hasSecrets(provider)) return [];
+    const written = around.written.get(name) ?? (name === 'anthropic' ? anthropicAddress : undefined);
+    const before = originOf(written);
+    if (before === undefined || before === origin || confirmed.get(name) === origin) return [];
+    return [keyMoved(provider, before)];
+  });
+  const names = new Set(byVariable.map(({ path }) => path[1]));
+  const others = core.providers.filter(({ name }) => !names.has(name));
+  return [...byVariable, ...(await checkKeyOrigins(others, dataDir, confirmed))];
+}
+
+function originOf(address: unknown): string | undefined {
+  return typeof address === 'string' && URL.canParse(address) ? new URL(address).origin : undefined;
+}
+
+/** Other programs obey these variables. Throughline does not, and says so to whoever may expect it. */
+function* proxyNotice({ providers }: ReadConfig, env: Environment): Generator<RuleProblem> {
+  const name = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'].find((variable) => env[variable]);
+  const all = Object.values(providers);
+  const isSaid = all.some(({ proxy }) => proxy !== undefined);
+  if (name === undefined || isSaid) return;
+  const sentence = `${name} is set and not looked at: providers are asked directly`;
+  yield {
+    code: 'W1011',
+    path: [],
+    sentence,
+    fix: `Write proxy: \${${name}} for the providers behind it, or proxy: none for one to keep this quiet.`,
+  };
 }
 
 /** Gives each problem the place its value comes from. */

@@ -3,6 +3,7 @@ import type { ReadConfig } from './config-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import { isLoopback } from './network-readers.ts';
 import { readProviderAddress } from './provider-address.ts';
+import { wrongHeaderName } from './provider-readers.ts';
 import type { ReadProvider } from './provider-schema.ts';
 
 /** Checks one provider: what it needs, where it points and what it falls back to. Pure. */
@@ -30,9 +31,8 @@ export function* checkProvider(
     yield at('format', `has invalid format '${provider.format}' ${choices}`);
   if (provider.base_url === undefined) yield at('base_url', "is missing required 'base_url' field");
   else yield* checkAddress(provider.base_url, provider, config, at);
-  if (provider.auth === 'key' && provider.api_key === undefined) {
-    yield at('auth', 'is to get a key, and has none', 'Set api_key, or write auth: client or none.');
-  }
+  yield* checkKeys(provider, at);
+  yield* checkHeaders(provider, at);
   yield* checkFallback(name, provider, config, at);
 }
 
@@ -59,6 +59,49 @@ function* checkAddress(
       'Name the provider itself.',
     );
   }
+}
+
+function* checkKeys(provider: ReadProvider, at: At): Generator<RuleProblem> {
+  const { api_key: key, api_key_file: file, api_keys: keys, api_key_origin: origin } = provider;
+  const given = [key, file, keys].filter((each) => each !== undefined).length;
+  if (provider.auth === 'key' && given === 0) {
+    yield at(
+      'auth',
+      'is to get a key, and has none',
+      'Set api_key, api_key_file or api_keys, or write auth: client or none.',
+    );
+  }
+  if (given > 1) {
+    const setting = keys === undefined ? 'api_key_file' : 'api_keys';
+    yield at(setting, 'has its key in two places', 'Keep one of api_key, api_key_file and api_keys.');
+  }
+  const isOrigin = origin === undefined || (/^https?:/.test(origin) && URL.canParse(origin));
+  if (!isOrigin || (origin !== undefined && new URL(origin).pathname !== '/')) {
+    yield at('api_key_origin', 'has an api_key_origin that is no origin', 'Write "https://host[:port]".');
+  }
+}
+
+function* checkHeaders(provider: ReadProvider, at: At): Generator<RuleProblem> {
+  const names = new Set<string>();
+  for (const name of Object.keys(provider.headers)) {
+    const shown = name.replace(/[^!-~]/g, '?').slice(0, 60);
+    const problem = (sentence: string): RuleProblem => {
+      const made = at('headers', `has a header "${shown}" that ${sentence}`);
+      return { ...made, path: [...made.path, name] };
+    };
+    const wrong = wrongHeaderName(name);
+    if (wrong !== undefined) yield problem(wrong);
+    else if (names.has(name.toLowerCase())) yield problem('stands there twice');
+    else if (name.toLowerCase() === keyHeaderOf(provider)) yield problem('carries the key already');
+    names.add(name.toLowerCase());
+  }
+}
+
+/** Field that carries the key; undefined when there is no key. */
+function keyHeaderOf(provider: ReadProvider): string | undefined {
+  const { api_key: key, api_key_file: file, api_keys: keys } = provider;
+  if (key === undefined && file === undefined && keys === undefined) return undefined;
+  return provider.api_key_header ?? (provider.format === 'openai' ? 'authorization' : 'x-api-key');
 }
 
 function* checkFallback(

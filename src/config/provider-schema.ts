@@ -1,6 +1,43 @@
 import { z } from 'zod';
+import { headerValue, keyList, keyText, maskLogin, proxyAddress, queryValue } from './provider-readers.ts';
 import { optionalSetting, setting } from './setting.ts';
-import { duration, flag, oneOf, text, wholeNumber } from './setting-readers.ts';
+import { duration, flag, listOf, oneOf, text, wholeNumber } from './setting-readers.ts';
+
+/** What is known about a model by its name may be wrong, or the provider may have a name of its own for it. */
+const modelSchema = z.strictObject({
+  name: optionalSetting(text, { meaning: 'Name that the provider knows the model by.' }),
+  max_tokens_field: optionalSetting(oneOf('max_tokens', 'max_completion_tokens'), {
+    meaning: 'Field of the limit on the answer.',
+  }),
+  max_output_tokens: optionalSetting(wholeNumber(1, 100_000_000), {
+    meaning: 'Most tokens of one answer; higher limits of clients are lowered to it.',
+  }),
+  temperature: optionalSetting(flag, { meaning: 'Whether it takes `temperature`.' }),
+  top_p: optionalSetting(flag, { meaning: 'Whether it takes `top_p`.' }),
+  top_k: optionalSetting(flag, { meaning: 'Whether it takes `top_k`.' }),
+  stop: optionalSetting(flag, { meaning: 'Whether it takes stop sequences.' }),
+  stop_max: optionalSetting(wholeNumber(1, 10_000), { meaning: 'Most stop sequences.' }),
+  images: optionalSetting(flag, { meaning: 'Whether it takes images.' }),
+  documents: optionalSetting(flag, { meaning: 'Whether it takes PDF files.' }),
+  tools: optionalSetting(flag, { meaning: 'Whether it can call tools.' }),
+  parallel_tools: optionalSetting(flag, { meaning: 'Whether it knows `parallel_tool_calls`.' }),
+  tool_choice: optionalSetting(oneOf('all', 'auto'), {
+    meaning: '`auto`: it cannot be made to call a tool.',
+  }),
+  tools_max: optionalSetting(wholeNumber(1, 100_000), { meaning: 'Most tools.' }),
+  tool_description_max: optionalSetting(wholeNumber(1, 1_000_000), {
+    meaning: "Most characters of a tool's description.",
+  }),
+  strict_tools: optionalSetting(flag, { meaning: 'Whether it knows `strict` schemas.' }),
+  reasoning_effort: optionalSetting(oneOf('none', 'openai'), {
+    meaning: '`openai`: it takes `reasoning_effort`.',
+  }),
+  effort_levels: optionalSetting(listOf(text), {
+    meaning: 'Levels of effort that it takes, from low to high.',
+  }),
+  stream_usage: optionalSetting(flag, { meaning: 'Whether it knows `stream_options.include_usage`.' }),
+  system_role: optionalSetting(oneOf('system', 'developer'), { meaning: 'Role of the system prompt.' }),
+});
 
 /**
  * One entry of `providers`. What depends on other keys (required keys, addresses, fallbacks) is checked by
@@ -15,10 +52,25 @@ export const providerSchema = z.strictObject({
     meaning: 'Address of the provider, `https://host[:port][/path]`. Required, except for `anthropic`.',
   }),
   allow_http: setting(flag, { default: false, meaning: 'Permit plain `http://` to another machine.' }),
-  api_key: optionalSetting(text, {
+  api_key: optionalSetting(keyText, {
     env: ['OPENAI_API_KEY'],
     secret: true,
     meaning: "Sent instead of the client's own credential.",
+  }),
+  api_key_file: optionalSetting(text, {
+    meaning: 'File with the key alone, read at every start and reload; relative to the configuration file.',
+  }),
+  api_keys: optionalSetting(keyList, {
+    secret: true,
+    meaning: 'Several keys that share the work: texts, or `{ key, weight }`, or `{ file, weight }`.',
+  }),
+  api_key_header: optionalSetting(oneOf('authorization', 'x-api-key', 'api-key', 'x-goog-api-key'), {
+    meaning:
+      'Header that carries the key. Without it: `authorization` for the OpenAI format, `x-api-key` for Anthropic.',
+  }),
+  api_key_origin: optionalSetting(text, {
+    meaning:
+      'Origin that the key is given for, `https://host[:port]`. Needed once when a key that was used for another address is to be sent to this one.',
   }),
   auth: optionalSetting(oneOf('client', 'key', 'none'), {
     meaning:
@@ -28,7 +80,39 @@ export const providerSchema = z.strictObject({
     env: ['ANTHROPIC_VERSION'],
     meaning: '`anthropic-version` that is added when the client sent none.',
   }),
-  ca_file: optionalSetting(text, { meaning: 'PEM file of additional certificate authorities.' }),
+  headers: z
+    .record(
+      z.string(),
+      optionalSetting(headerValue, {
+        secret: true,
+        meaning: "Further header of every request, in the place of the client's of this name.",
+      }),
+    )
+    .prefault({}),
+  query: z
+    .record(
+      z.string(),
+      optionalSetting(queryValue, {
+        meaning: 'Added to the query of every request, for example `api-version`.',
+      }),
+    )
+    .prefault({}),
+  proxy: optionalSetting(proxyAddress, {
+    masked: maskLogin,
+    meaning:
+      'HTTP proxy on the way to this provider, `http://[user:password@]host:port`, or `none`. Variables such as `HTTPS_PROXY` are not looked at.',
+  }),
+  ca_file: optionalSetting(text, {
+    meaning: 'PEM file of additional certificate authorities; relative to the configuration file.',
+  }),
+  timeouts: z
+    .strictObject({
+      connect: optionalSetting(duration, { meaning: 'Instead of `server.timeouts.upstream_connect`.' }),
+      first_byte: optionalSetting(duration, { meaning: 'Instead of `server.timeouts.upstream_first_byte`.' }),
+      idle: optionalSetting(duration, { meaning: 'Instead of `server.timeouts.upstream_idle`.' }),
+    })
+    .prefault({}),
+  models: z.record(z.string(), modelSchema).prefault({}),
   max_retries: setting(wholeNumber(0, 10), {
     default: 0,
     env: ['ANTHROPIC_MAX_RETRIES'],

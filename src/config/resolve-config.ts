@@ -5,8 +5,13 @@ import {
   type CoreProvider,
   type CoreTimeouts,
   coreConfigVersion,
+  type ModelOverrides,
+  type ModelSettings,
+  type ProviderTimeouts,
   type RouteRule,
+  type WeightedKey,
 } from '#core-config';
+import { resolveTarget } from './balance-target.ts';
 import type { ReadConfig } from './config-schema.ts';
 import { isLoopback } from './network-readers.ts';
 import { readProviderAddress } from './provider-address.ts';
@@ -23,6 +28,8 @@ export interface Surroundings {
   readonly generatedToken: string;
   /** PEM text by provider name. */
   readonly certificates: ReadonlyMap<string, string>;
+  /** All keys of a provider by its name. */
+  readonly keys: ReadonlyMap<string, readonly WeightedKey[]>;
   readonly shown: DataConfig['shown'];
   /** Where Claude Code keeps its files. */
   readonly claudeDirs: readonly string[];
@@ -129,10 +136,11 @@ function accessConfig({ server }: ReadConfig, around: Surroundings): AccessConfi
 }
 
 /** The rules of the file, then those that follow from other keys. */
-function routeRules({ routes, subagents }: ReadConfig): RouteRule[] {
+function routeRules(config: ReadConfig): RouteRule[] {
+  const { routes, subagents } = config;
   const mappings = subagents.enable ? Object.entries(subagents.mappings) : [];
   return [
-    ...routes,
+    ...routes.map((rule) => ({ ...rule, to: resolveTarget(rule.to, config) })),
     ...mappings.flatMap(([agent, target]) => {
       const reading = readRouteTarget(target);
       if ('wrong' in reading) throw new Error(`the mapping of ${agent} was resolved without a check`);
@@ -153,15 +161,80 @@ function coreProvider(
   if ('wrong' in reading || !isFormat(provider.format))
     throw new Error(`provider ${name} was resolved without a check`);
   const ca = around.certificates.get(name);
+  const keys = around.keys.get(name) ?? [];
+  const { proxy, api_key_header: keyHeader, version } = provider;
+  const headers = Object.entries(provider.headers).flatMap(([field, value]) =>
+    value === undefined ? [] : [[field, value] as const],
+  );
+  const query = new URLSearchParams(
+    Object.entries(provider.query).map(([field, value]): [string, string] => [field, value ?? '']),
+  );
+  const timeouts = providerTimeouts(provider.timeouts);
+  const models = Object.entries(provider.models).map(([match, model]) => modelSettings(match, model));
   return {
     name,
     format: provider.format,
     ...reading.value,
-    auth: provider.auth ?? (provider.api_key !== undefined ? 'key' : around.isDefault ? 'client' : 'none'),
-    ...(provider.api_key === undefined ? {} : { apiKey: provider.api_key }),
-    ...(provider.version === undefined ? {} : { anthropicVersion: provider.version }),
+    auth: provider.auth ?? (keys.length > 0 ? 'key' : around.isDefault ? 'client' : 'none'),
+    ...(keys[0] === undefined ? {} : { apiKey: keys[0].key }),
+    ...(keys.length < 2 ? {} : { apiKeys: keys }),
+    ...(keyHeader === undefined ? {} : { keyHeader }),
+    ...(version === undefined ? {} : { anthropicVersion: version }),
     ...(ca === undefined ? {} : { ca }),
+    ...(headers.length === 0 ? {} : { headers }),
+    ...(query.size === 0 ? {} : { query: query.toString() }),
+    ...(proxy === undefined || proxy === 'none' ? {} : { proxy }),
+    ...(Object.keys(timeouts).length === 0 ? {} : { timeouts }),
+    ...(models.length === 0 ? {} : { models }),
   };
+}
+
+function providerTimeouts({
+  connect,
+  first_byte: firstByte,
+  idle,
+}: ReadProvider['timeouts']): ProviderTimeouts {
+  return {
+    ...(connect === undefined ? {} : { connectMs: connect }),
+    ...(firstByte === undefined ? {} : { firstByteMs: firstByte }),
+    ...(idle === undefined ? {} : { idleMs: idle }),
+  };
+}
+
+function modelSettings(match: string, { name, ...written }: ReadProvider['models'][string]): ModelSettings {
+  const capabilities: ModelOverrides = withoutAbsent({
+    maxTokensField: written.max_tokens_field,
+    maxOutputTokens: written.max_output_tokens,
+    temperature: written.temperature,
+    topP: written.top_p,
+    topK: written.top_k,
+    stop: written.stop,
+    stopMax: written.stop_max,
+    images: written.images,
+    documents: written.documents,
+    tools: written.tools,
+    parallelTools: written.parallel_tools,
+    toolChoice: written.tool_choice,
+    toolsMax: written.tools_max,
+    toolDescriptionMax: written.tool_description_max,
+    strictTools: written.strict_tools,
+    reasoningEffort: written.reasoning_effort,
+    effortLevels: written.effort_levels,
+    streamUsage: written.stream_usage,
+    systemRole: written.system_role,
+  });
+  return {
+    match,
+    ...(name === undefined ? {} : { name }),
+    ...(Object.keys(capabilities).length === 0 ? {} : { capabilities }),
+  };
+}
+
+type Present<T> = { readonly [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+function withoutAbsent<T extends object>(all: T): Present<T> {
+  // The cast says what the filter does.
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Present<T>;
 }
 
 function supervisorConfig({ server, core, log }: ReadConfig, around: Surroundings): SupervisorConfig {

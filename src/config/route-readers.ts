@@ -1,18 +1,46 @@
 import type { RouteCondition, RouteRule, RouteTarget } from '#core-config';
 import { parseByteSize } from './byte-size.ts';
 import { nearestName } from './nearest-name.ts';
+import { type Preference, preference } from './preference.ts';
 import { isMapping, type RawTree } from './raw-tree.ts';
 import type { Reader, Reading } from './setting.ts';
-import { hasControlCharacter } from './setting-readers.ts';
+import { hasControlCharacter, wholeNumber } from './setting-readers.ts';
 
 const rulesMax = 200;
 const patternsMax = 100;
 
+/** Where a rule leads as it is written: to one provider, or to several that share the work. */
+export type ReadTarget =
+  | { readonly kind: 'one'; readonly target: RouteTarget }
+  | {
+      readonly kind: 'several';
+      /** Absent = those of the task, or else all. */
+      readonly providers?: readonly NamedProvider[];
+      readonly task?: string;
+      readonly preference?: Preference;
+      /** For providers that name none. */
+      readonly model?: string;
+    };
+
+/** One of those that share the work of a rule. */
+export interface NamedProvider {
+  readonly provider: string;
+  readonly model?: string;
+  /** Absent = from its profile. */
+  readonly weight?: number;
+}
+
+export interface ReadRule extends Omit<RouteRule, 'to'> {
+  readonly to: ReadTarget;
+}
+
+const providersMax = 100;
+
 /** The list under `routes`. What a rule leads to is checked where all providers are known. */
-export const routeRules: Reader<readonly RouteRule[]> = (written) => {
+export const routeRules: Reader<readonly ReadRule[]> = (written) => {
   if (!Array.isArray(written)) return { wrong: 'is not a list of rules', fix: example };
   if (written.length > rulesMax) return { wrong: `has more than ${rulesMax} rules` };
-  const value: RouteRule[] = [];
+  const value: ReadRule[] = [];
   for (const [index, rule] of written.entries()) {
     const reading = readRule(rule, index + 1);
     if ('wrong' in reading) return { ...reading, wrong: `has a rule ${index + 1} that ${reading.wrong}` };
@@ -23,13 +51,16 @@ export const routeRules: Reader<readonly RouteRule[]> = (written) => {
 
 const example = 'Write for example: - { when: { agent: code-reviewer }, to: "openai:gpt-5" }';
 
-function readRule(written: unknown, number: number): Reading<RouteRule> {
+function readRule(written: unknown, number: number): Reading<ReadRule> {
   if (!isMapping(written)) return { wrong: 'is not a mapping of keys to values', fix: example };
   const unknown = unknownKey(written, ['name', 'when', 'to', 'because']);
   if (unknown !== undefined) return unknown;
-  const to = readRouteTarget(written.to);
+  const to = readTarget(written.to);
   if ('wrong' in to)
-    return { wrong: `leads nowhere: to ${to.wrong}`, fix: 'Write to: "provider:model" or to: provider.' };
+    return {
+      wrong: `leads nowhere: to ${to.wrong}`,
+      fix: 'Write to: "provider:model", to: provider, or to: { providers: [...] }.',
+    };
   const when = readCondition(written.when ?? {});
   if ('wrong' in when) return when;
   const { name, because } = written;
@@ -44,6 +75,57 @@ function readRule(written: unknown, number: number): Reading<RouteRule> {
       ...(because === undefined ? {} : { because: String(because) }),
     },
   };
+}
+
+function readTarget(written: unknown): Reading<ReadTarget> {
+  const isSeveral = isMapping(written) && ['providers', 'task', 'preference'].some((key) => key in written);
+  if (isSeveral) return readSeveral(written);
+  const one = readRouteTarget(written);
+  return 'wrong' in one ? one : { value: { kind: 'one', target: one.value } };
+}
+
+function readSeveral(written: RawTree): Reading<ReadTarget> {
+  const unknown = unknownKey(written, ['providers', 'task', 'preference', 'model']);
+  if (unknown !== undefined) return unknown;
+  const { providers, task, model } = written;
+  if (task !== undefined && !isShortText(task)) return { wrong: 'has a task that is not a name' };
+  if (model !== undefined && !isShortText(model)) return { wrong: 'has a model that is not a text' };
+  const wish = written.preference === undefined ? undefined : preference(written.preference);
+  if (wish !== undefined && 'wrong' in wish) return { ...wish, wrong: `has a preference that ${wish.wrong}` };
+  const named = providers === undefined ? undefined : readProviders(providers);
+  if (named !== undefined && 'wrong' in named) return named;
+  return {
+    value: {
+      kind: 'several',
+      ...(named === undefined ? {} : { providers: named.value }),
+      ...(task === undefined ? {} : { task }),
+      ...(wish === undefined ? {} : { preference: wish.value }),
+      ...(model === undefined ? {} : { model }),
+    },
+  };
+}
+
+const share = wholeNumber(0, 1000);
+
+function readProviders(written: unknown): Reading<readonly NamedProvider[]> {
+  if (!Array.isArray(written) || written.length === 0 || written.length > providersMax) {
+    return { wrong: `has providers that are not a list of 1 to ${providersMax}` };
+  }
+  const value: NamedProvider[] = [];
+  for (const entry of written) {
+    const { weight, ...rest }: RawTree = isMapping(entry) ? entry : {};
+    const one = readRouteTarget(isMapping(entry) ? rest : entry);
+    if ('wrong' in one) return { ...one, wrong: `has an entry of providers that ${one.wrong}` };
+    const reading = weight === undefined ? undefined : share(weight);
+    if (reading !== undefined && 'wrong' in reading) return { wrong: `has a weight that ${reading.wrong}` };
+    const { provider, model } = one.value;
+    value.push({
+      provider,
+      ...(model === undefined ? {} : { model }),
+      ...(reading === undefined ? {} : { weight: reading.value }),
+    });
+  }
+  return { value };
 }
 
 /** `provider`, `provider:model` (the model may have colons of its own) or a mapping of the two. */

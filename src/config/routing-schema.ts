@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { preference } from './preference.ts';
 import { optionalSetting, setting } from './setting.ts';
-import { flag, listOf, oneOf, text, wholeNumber } from './setting-readers.ts';
+import { flag, listOf, text, wholeNumber } from './setting-readers.ts';
 
-const preference = oneOf('cost', 'speed', 'quality', 'balanced');
 const grade = wholeNumber(1, 10);
 
 /** Which model answers for which subagent. */
@@ -16,13 +16,14 @@ export const subagentsSchema = z.strictObject({
     .prefault({}),
 });
 
-/** Preferences among providers: checked, shown and kept, but not applied yet. */
+/** What decides among the providers that share the work of a rule. */
 export const routingSchema = z.strictObject({
   preferences: z
     .strictObject({
       default: setting(preference, {
         default: 'balanced',
-        meaning: 'What matters when several providers could answer. Not applied yet.',
+        meaning:
+          'What matters when several providers share the work of a rule: `cost`, `speed`, `quality` or `balanced`.',
       }),
     })
     .prefault({}),
@@ -30,9 +31,11 @@ export const routingSchema = z.strictObject({
     .record(
       z.string(),
       z.strictObject({
-        preference: optionalSetting(preference, { meaning: 'What matters for tasks of this name.' }),
+        preference: optionalSetting(preference, {
+          meaning: 'What matters for rules with `to: { task: … }` of this name.',
+        }),
         providers: optionalSetting(listOf(text), {
-          meaning: 'Providers for tasks of this name, best first.',
+          meaning: 'Providers that share such tasks; without it all do.',
         }),
       }),
     )

@@ -10,6 +10,8 @@ export interface SettingNotes {
   readonly env?: readonly string[];
   /** Never shown, logged or excerpted. */
   readonly secret?: boolean;
+  /** Shows a value without the part of it that is secret. */
+  readonly masked?: (written: unknown) => unknown;
 }
 
 export const settingNotes = z.registry<SettingNotes>();

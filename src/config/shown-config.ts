@@ -1,4 +1,4 @@
-import { listSettings } from './list-settings.ts';
+import { listSettings, type SettingDescription } from './list-settings.ts';
 import { emptyTree, isMapping, type RawTree, setAt, valueAt } from './raw-tree.ts';
 
 /**
@@ -11,7 +11,7 @@ export function shownConfig(tree: RawTree): RawTree {
   for (const setting of listSettings()) {
     for (const path of places(tree, setting.key.split('.'))) {
       const value = valueAt(tree, path) ?? setting.default;
-      if (value !== undefined) setAt(shown, path, setting.secret ? '***REDACTED***' : value);
+      if (value !== undefined) setAt(shown, path, shownValue(setting, value));
     }
   }
   return shown;
@@ -26,11 +26,18 @@ export function* flattened(
   else for (const [key, child] of Object.entries(tree)) yield* flattened(child, [...path, key]);
 }
 
-/** The places that a key with `<name>` in it stands for in this tree. */
-function places(tree: RawTree, path: readonly string[]): string[][] {
+function shownValue({ secret, masked }: SettingDescription, value: unknown): unknown {
+  if (secret) return '***REDACTED***';
+  return masked === undefined ? value : masked(value);
+}
+
+/** The places that a key with `<name>` in it, once or more, stands for in this tree. */
+function places(tree: unknown, path: readonly string[]): string[][] {
   const index = path.indexOf('<name>');
   if (index < 0) return [[...path]];
   const parent = valueAt(tree, path.slice(0, index));
   if (!isMapping(parent)) return [];
-  return Object.keys(parent).map((name) => [...path.slice(0, index), name, ...path.slice(index + 1)]);
+  return Object.keys(parent).flatMap((name) =>
+    places(parent[name], path.slice(index + 1)).map((rest) => [...path.slice(0, index), name, ...rest]),
+  );
 }

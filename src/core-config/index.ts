@@ -97,10 +97,78 @@ export interface CoreProvider {
    */
   readonly auth?: 'client' | 'key' | 'none';
   readonly apiKey?: string;
+  /** Several keys that share the work; `apiKey` is the first of them then. */
+  readonly apiKeys?: readonly WeightedKey[];
+  /** Field that carries the key; absent = `authorization` (as a bearer) for OpenAI's format, `x-api-key` for Anthropic's. */
+  readonly keyHeader?: KeyHeader;
   /** `anthropic-version` that is added when the client sent none. */
   readonly anthropicVersion?: string;
   /** PEM text of additional certificate authorities. */
   readonly ca?: string;
+  /** Names and values that every request gets, in the place of the client's fields of these names. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** `name=value&…`, encoded, added to every request's query. */
+  readonly query?: string;
+  readonly proxy?: ProviderProxy;
+  /** What is absent is as in `timeouts` of the whole. */
+  readonly timeouts?: ProviderTimeouts;
+  /** The first whose pattern fits decides about a model. */
+  readonly models?: readonly ModelSettings[];
+}
+
+export type KeyHeader = 'authorization' | 'x-api-key' | 'api-key' | 'x-goog-api-key';
+
+export interface WeightedKey {
+  readonly key: string;
+  /** Share of the work against the other keys; 0 = only when all are 0. */
+  readonly weight: number;
+}
+
+/** An HTTP proxy on the way to a provider. */
+export interface ProviderProxy {
+  /** `http://host:port` */
+  readonly origin: string;
+  /** Value of `Proxy-Authorization`. */
+  readonly authorization?: string;
+}
+
+/** Milliseconds; 0 switches a limit off. */
+export interface ProviderTimeouts {
+  readonly connectMs?: number;
+  readonly firstByteMs?: number;
+  readonly idleMs?: number;
+}
+
+/** What a provider's model is really called, and what it takes. */
+export interface ModelSettings {
+  /** `*` and `?` are wild. */
+  readonly match: string;
+  /** Sent instead of the name that fitted. */
+  readonly name?: string;
+  /** By the names of `ModelCapabilities` in `translate`; only what differs from what is known by the name. */
+  readonly capabilities?: ModelOverrides;
+}
+
+export interface ModelOverrides {
+  readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens';
+  readonly maxOutputTokens?: number;
+  readonly temperature?: boolean;
+  readonly topP?: boolean;
+  readonly topK?: boolean;
+  readonly stop?: boolean;
+  readonly stopMax?: number;
+  readonly images?: boolean;
+  readonly documents?: boolean;
+  readonly tools?: boolean;
+  readonly parallelTools?: boolean;
+  readonly toolChoice?: 'all' | 'auto';
+  readonly toolsMax?: number;
+  readonly toolDescriptionMax?: number;
+  readonly strictTools?: boolean;
+  readonly reasoningEffort?: 'none' | 'openai';
+  readonly effortLevels?: readonly string[];
+  readonly streamUsage?: boolean;
+  readonly systemRole?: 'system' | 'developer';
 }
 
 /** One rule: which requests, where to, why. */
@@ -114,9 +182,29 @@ export interface RouteRule {
 }
 
 export interface RouteTarget {
+  /** Of several the one that is best by what matters. */
   readonly provider: string;
   /** Sent instead of the asked model. */
   readonly model?: string;
+  /** There when several share the work. */
+  readonly among?: BalanceGroup;
+}
+
+/** Providers that share the work of a rule. */
+export interface BalanceGroup {
+  /** What matters, for reasons: `cost` or `quality for task "review"`. */
+  readonly by: string;
+  /** Best first, not empty. */
+  readonly candidates: readonly BalanceCandidate[];
+}
+
+export interface BalanceCandidate {
+  readonly provider: string;
+  readonly model?: string;
+  /** Grade by what matters; higher is better. */
+  readonly score: number;
+  /** Share of the work against the others; 0 = only when all are 0. */
+  readonly weight: number;
 }
 
 /** All parts have to hold; of several patterns (`*` and `?` are wild) one is enough. No parts = every request. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explainFailure } from './attempt.ts';
-import { ConnectProblem } from './upstream.ts';
+import { ConnectProblem } from './connect-problem.ts';
 
 const failing = (code: string, more: object = {}): Error =>
   Object.assign(new Error(`it failed: ${code}`), { code, ...more });

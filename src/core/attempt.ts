@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { AttemptEnded, ProblemCode } from '#exchange';
-import { ConnectProblem, type Upstream } from './upstream.ts';
+import { ConnectProblem } from './connect-problem.ts';
+import type { Upstream } from './upstream.ts';
 
 /** Why a try brought no answer, for the journal and for the client. */
 export interface AttemptFailure {
@@ -60,7 +61,7 @@ export function attempt(upstream: Upstream, head: AttemptRequest, events: Attemp
 /** Sorts what Node reports about a connection that gave no answer. */
 export function explainFailure(error: Error): AttemptFailure {
   if (error instanceof ConnectProblem) {
-    if (error.reason === 'loop')
+    if (error.reason !== 'connect-timeout')
       return { result: 'refused', problem: 'upstream-unreachable', cause: error.message };
     return { result: 'timed-out', problem: 'upstream-unreachable', cause: error.message };
   }

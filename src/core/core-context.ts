@@ -4,6 +4,7 @@ import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
 import type { AgentNames } from './agent-names.ts';
+import type { Balance } from './balance.ts';
 import type { BufferSweep } from './buffer-sweep.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -24,6 +25,8 @@ export interface CoreContext {
   readonly fingerprints: Fingerprints;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly agentNames: AgentNames;
+  /** Who was chosen how often, where several share the work. */
+  readonly balance: Balance;
   readonly running: Roster<RunningExchange>;
   /** Exchanges that may be open at once. */
   readonly exchangesMax: number;

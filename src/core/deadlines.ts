@@ -35,13 +35,16 @@ export function watchDeadlines(core: CoreContext): () => void {
   return () => clearInterval(timer);
 }
 
-function checkEveryMs({ timeouts }: CoreConfig): number {
-  const limits = [timeouts.clientBodyIdleMs, timeouts.upstreamFirstByteMs, timeouts.upstreamIdleMs];
+function checkEveryMs({ timeouts, providers }: CoreConfig): number {
+  const limits = [
+    ...[timeouts.clientBodyIdleMs, timeouts.upstreamFirstByteMs, timeouts.upstreamIdleMs],
+    ...providers.flatMap((provider) => [provider.timeouts?.firstByteMs ?? 0, provider.timeouts?.idleMs ?? 0]),
+  ];
   return Math.min(1_000, Math.max(10, ...[Math.min(...limits.filter((ms) => ms > 0), 4_000) / 4]));
 }
 
 function checkDeadline(core: CoreContext, exchange: RunningExchange, atUs: number): void {
-  const { clientBodyIdleMs, upstreamFirstByteMs, upstreamIdleMs } = core.config.timeouts;
+  const { clientBodyIdleMs, upstreamFirstByteMs, upstreamIdleMs } = limitsOf(core, exchange);
   if (exchange.answerPhase === 'ending') {
     if (atUs - exchange.endingAtUs > endHeldUsMax) exchange.releaseEnd();
   } else if (exchange.answerPhase === 'relaying') {
@@ -60,6 +63,17 @@ function checkDeadline(core: CoreContext, exchange: RunningExchange, atUs: numbe
       silent(core, exchange, 'request-timeout', `no byte of the request for ${clientBodyIdleMs} ms`);
     }
   }
+}
+
+/** Those of the provider, where it has some of its own. */
+function limitsOf({ config, upstreams }: CoreContext, { provider }: RunningExchange): CoreConfig['timeouts'] {
+  const silence = upstreams.get(provider)?.silence;
+  if (silence === undefined) return config.timeouts;
+  return {
+    ...config.timeouts,
+    upstreamFirstByteMs: silence.firstByteMs,
+    upstreamIdleMs: silence.idleMs,
+  };
 }
 
 function isOver(sinceUs: number, limitMs: number, atUs: number): boolean {

@@ -25,7 +25,7 @@ import { AnswerTranslation } from './translate-answer.ts';
 export function forward(core: CoreContext, arrival: Arrival): void {
   const { request, response } = arrival;
   const peeked = peek(arrival, new Date());
-  const decision = route(peeked, core.config);
+  const decision = decide(core, peeked);
   if (decision.kind === 'problem') {
     refuse(core, request, response, decision.problem);
     return;
@@ -45,6 +45,13 @@ export function forward(core: CoreContext, arrival: Arrival): void {
   lookCloser(core, exchange, peeked, decision)
     .then((closer) => sendCloser(core, exchange, arrival, closer))
     .catch((error: unknown) => failInside(core, exchange, error));
+}
+
+/** Decides by what is known so far, and counts the decision where several share the work. */
+function decide(core: CoreContext, known: Peeked): Decision<CoreRoute['provider']> {
+  const decision = route(known, core.config, core.balance);
+  if (decision.kind === 'route') core.balance.note(decision.route);
+  return decision;
 }
 
 /** What is wrong with a request wherever it goes. */
@@ -88,7 +95,7 @@ async function lookCloser(
       held ??= new HeldBody(core, exchange);
       known = { ...known, body: await peekBody(held) };
     }
-    const decision = route(known, core.config);
+    const decision = decide(core, known);
     if (decision.kind !== 'missing') return { decision, known, held };
     missing = decision.missing;
   }

@@ -28,7 +28,10 @@ export interface RequestHeaders {
 export interface UpstreamFraming {
   /** Host and port as they stand in `Host`. */
   readonly hostHeader: string;
-  readonly provider: Pick<CoreProvider, 'format' | 'auth' | 'apiKey' | 'anthropicVersion'>;
+  readonly provider: Pick<
+    CoreProvider,
+    'format' | 'auth' | 'apiKey' | 'keyHeader' | 'anthropicVersion' | 'headers'
+  >;
 }
 
 /** What the client's own provider receives. Only hop-by-hop fields, `Host` and our own `x-throughline-*` differ. */

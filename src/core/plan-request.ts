@@ -15,6 +15,8 @@ import { failExchange } from './fail.ts';
 import { HeldBody } from './held-body.ts';
 import { modelOf } from './peek-body.ts';
 import { providerHeadersFor, translatedHeadersFor } from './provider-headers.ts';
+import { withKey } from './provider-keys.ts';
+import { providerModel, renamesModels } from './provider-models.ts';
 import { providerTarget } from './provider-target.ts';
 import type { RunningExchange } from './running-exchange.ts';
 import type { Upstream } from './upstream.ts';
@@ -59,15 +61,19 @@ export function planRequest(
   exchange: RunningExchange,
   order: PlanOrder,
 ): RequestPlan | Promise<RequestPlan | undefined> {
-  const { chosen, arrival } = order;
-  const upstream = core.upstreams.get(chosen.provider.name);
-  if (upstream === undefined) throw new Error(`provider "${chosen.provider.name}" has no upstream`);
+  const { arrival } = order;
+  const found = core.upstreams.get(order.chosen.provider.name);
+  if (found === undefined) throw new Error(`provider "${order.chosen.provider.name}" has no upstream`);
   const { method } = exchange.request;
+  const { upstream, remark } = withKey(found, exchange.request.rawHeaders, core.balance);
+  const chosen = remark === undefined ? order.chosen : withRemark(order.chosen, remark);
   const path = withoutQuery(arrival.path);
-  const isOther = clientFormatOf(method!, path) === 'anthropic' && chosen.provider.format === 'openai';
-  if (isOther && path.endsWith('/count_tokens')) return estimate(core, exchange, order);
-  if (isOther) return translated(core, exchange, order, upstream);
-  if (chosen.model !== undefined) return patched(core, exchange, order, upstream);
+  const clientFormat = clientFormatOf(method!, path);
+  const isOther = clientFormat === 'anthropic' && chosen.provider.format === 'openai';
+  if (isOther && path.endsWith('/count_tokens')) return estimate(core, exchange, { ...order, chosen });
+  if (isOther) return translated(core, exchange, { ...order, chosen }, upstream);
+  const isRenamed = clientFormat !== undefined && renamesModels(chosen.provider);
+  if (chosen.model !== undefined || isRenamed) return patched(core, exchange, { ...order, chosen }, upstream);
 
   noteRoute(core, exchange, chosen, { path: arrival.path });
   const headers = providerHeadersFor(exchange.request.rawHeaders, method!, upstream);
@@ -84,8 +90,10 @@ async function patched(
   const body = await wholeBody(core, exchange, held);
   if (body === undefined) return undefined;
   const askedModel = modelOf(body);
-  const changed = askedModel === chosen.model ? undefined : patchModel(body, chosen.model!);
-  const routedModel = changed === undefined ? {} : { routedModel: chosen.model! };
+  const wanted = chosen.model ?? askedModel;
+  const model = wanted === undefined ? undefined : providerModel(chosen.provider, wanted).name;
+  const changed = model === undefined || askedModel === model ? undefined : patchModel(body, model);
+  const routedModel = changed === undefined || model === undefined ? {} : { routedModel: model };
   noteRoute(core, exchange, { ...chosen, askedModel }, { path: arrival.path, ...routedModel });
   const sent = changed ?? body;
   const { rawHeaders, method } = exchange.request;
@@ -102,10 +110,10 @@ async function translated(
   const body = await wholeBody(core, exchange, held);
   if (body === undefined) return undefined;
   const askedModel = modelOf(body);
-  const model = chosen.model ?? askedModel ?? '';
+  const { name: model, overrides } = providerModel(chosen.provider, chosen.model ?? askedModel ?? '');
   const said = anthropicToOpenAiRequest(body, {
     model,
-    capabilities: capabilitiesOf(model),
+    capabilities: capabilitiesOf(model, overrides),
     thinking: 'drop',
     messageId: `msg_${exchange.id}`,
   });
@@ -186,6 +194,10 @@ function noteRoute(core: CoreContext, exchange: RunningExchange, chosen: CoreRou
   if (dropped.length > 0) note.dropped = dropped;
   exchange.route = note;
   exchange.journal.routeChosen(note);
+}
+
+function withRemark(chosen: CoreRoute, remark: string): CoreRoute {
+  return { ...chosen, reason: `${chosen.reason}; ${remark}` };
 }
 
 function withoutQuery(path: string): string {

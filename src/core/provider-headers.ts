@@ -43,7 +43,7 @@ export function providerHeadersFor(
   const passing = isOwn && bodyBytes === undefined ? raw : passed(raw, provider, { isOwn, bodyBytes });
   const headers = requestHeadersFor(passing, method, framing).headers;
   if (authOf(provider) === 'key') headers.push(...credential(provider));
-  return headers;
+  return withOwnHeaders(headers, provider);
 }
 
 /** The header of a translated request. Only the name of the client's program is left of its own. */
@@ -53,12 +53,21 @@ export function translatedHeadersFor(
   { bodyBytes, isStreaming }: { readonly bodyBytes: number; readonly isStreaming: boolean },
 ): string[] {
   const agent = raw.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'user-agent');
-  return [
+  const headers = [
     ...['Host', hostHeader, 'Content-Type', 'application/json', 'Content-Length', String(bodyBytes)],
     ...['Accept', isStreaming ? 'text/event-stream' : 'application/json', 'Accept-Encoding', 'identity'],
     ...(agent < 0 ? [] : ['User-Agent', raw[agent + 1]!]),
     ...(authOf(provider) === 'key' ? credential(provider) : []),
   ];
+  return withOwnHeaders(headers, provider);
+}
+
+/** The fields that the configuration gives this provider, each in the place of all others of its name. */
+function withOwnHeaders(headers: string[], { headers: own = [] }: UpstreamFraming['provider']): string[] {
+  if (own.length === 0) return headers;
+  const names = new Set(own.map(([name]) => name.toLowerCase()));
+  const kept = headers.filter((_, i) => !names.has(headers[i - (i % 2)]!.toLowerCase()));
+  return [...kept, ...own.flat()];
 }
 
 function authOf({ auth, apiKey }: UpstreamFraming['provider']): NonNullable<CoreProvider['auth']> {
@@ -92,7 +101,8 @@ function withoutCredentialBetas(value: string): string {
   return betas.filter((beta) => !credentialBeta.test(beta)).join(',');
 }
 
-function credential({ format, apiKey }: UpstreamFraming['provider']): string[] {
+function credential({ format, apiKey, keyHeader }: UpstreamFraming['provider']): string[] {
   if (apiKey === undefined) return [];
-  return format === 'openai' ? ['authorization', `Bearer ${apiKey}`] : ['x-api-key', apiKey];
+  const name = keyHeader ?? (format === 'openai' ? 'authorization' : 'x-api-key');
+  return [name, name === 'authorization' ? `Bearer ${apiKey}` : apiKey];
 }

@@ -16,6 +16,7 @@ import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
 import { connectionsMax, descriptorLimit, exchangesMax } from './admission.ts';
 import { AgentNames } from './agent-names.ts';
+import { Balance } from './balance.ts';
 import { BufferSweep } from './buffer-sweep.ts';
 import type { CoreContext, Fingerprints } from './core-context.ts';
 import { watchDeadlines } from './deadlines.ts';
@@ -86,6 +87,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     exchangesMax: exchangesMax(descriptorsMax),
     bufferSweep: new BufferSweep(),
     metrics: new Metrics(),
+    balance: new Balance(),
     providerHealth: new ProviderHealth(),
     recorderStatus: new RecorderStatusReader(config.dataDir),
     log,
@@ -122,7 +124,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
 
 function createUpstreams(config: CoreConfig, ownPorts: readonly number[]): ReadonlyMap<string, Upstream> {
   const options = {
-    connectMs: config.timeouts.upstreamConnectMs,
+    timeouts: config.timeouts,
     headBytesMax: config.limits.headBytesMax,
     ownPorts,
   };

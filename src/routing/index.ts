@@ -5,7 +5,17 @@
  *
  * Read `route.ts` first.
  */
+export {
+  type Balanced,
+  type BalanceState,
+  type Counts,
+  chooseAmong,
+  counted,
+  leastUsed,
+} from './balance.ts';
 export { clientFormatOf } from './client-format.ts';
 export { type Explanation, explainRoute, type ImaginedRequest } from './explain.ts';
+export { fitsGlob } from './glob.ts';
 export type { Known, KnownBody, Missing } from './known.ts';
-export { type Decision, type Route, type RouteTable, route } from './route.ts';
+export { placeOf } from './place.ts';
+export { type Decision, type Route, type RoutedProvider, type RouteTable, route } from './route.ts';

@@ -1,5 +1,6 @@
 import type { CoreProvider, RouteRule } from '#core-config';
 import type { Problem } from '#exchange';
+import { type BalanceState, type Counts, chooseAmong } from './balance.ts';
 import { clientFormatOf } from './client-format.ts';
 import { judgeCondition } from './condition.ts';
 import type { Known, Missing } from './known.ts';
@@ -13,6 +14,8 @@ export interface Route<P extends RoutedProvider = RoutedProvider> {
   readonly model?: string;
   /** A sentence for a person. */
   readonly reason: string;
+  /** What the choice among several counts now; whoever sends the request remembers it. */
+  readonly counted?: { readonly group: string; readonly counts: Counts };
 }
 
 export interface RouteTable<P extends RoutedProvider = RoutedProvider> {
@@ -31,7 +34,11 @@ export type Decision<P extends RoutedProvider = RoutedProvider> =
  * Decides by what is known: the first rule that holds, otherwise the default. Only requests that a model answers are
  * routed, and others only by rules that name their path.
  */
-export function route<P extends RoutedProvider>(known: Known, table: RouteTable<P>): Decision<P> {
+export function route<P extends RoutedProvider>(
+  known: Known,
+  table: RouteTable<P>,
+  balance: BalanceState = atTheBeginning,
+): Decision<P> {
   const format = clientFormatOf(known.method, known.path);
   // Claude Code judges with these whether a command is safe to run. Its verdicts are made for its own model.
   if (known.requestClass === 'auxiliary')
@@ -42,11 +49,12 @@ export function route<P extends RoutedProvider>(known: Known, table: RouteTable<
     const verdict = judgeCondition(rule.when, known);
     if (verdict === false) continue;
     if (verdict !== true) return { kind: 'missing', missing: verdict };
-    const provider = table.providers.find(({ name }) => name === rule.to.provider);
+    const target = targetOf(rule, { known, format, table, balance });
+    const provider = table.providers.find(({ name }) => name === target.provider);
     if (provider === undefined) {
-      return { kind: 'problem', problem: noProvider(`${rule.name} leads to "${rule.to.provider}"`) };
+      return { kind: 'problem', problem: noProvider(`${rule.name} leads to "${target.provider}"`) };
     }
-    if (format === 'openai' && provider.format === 'anthropic') {
+    if (!canServe(format, provider)) {
       passedOver.push(
         `${rule.name} is passed over, "${provider.name}" does not speak the format of this client`,
       );
@@ -57,14 +65,68 @@ export function route<P extends RoutedProvider>(known: Known, table: RouteTable<
       if (known.body.tools === undefined || known.body.tools.length === 0)
         return byDefault(known, table, 'what looks like a safety check of Claude Code is never rerouted');
     }
-    const { model } = rule.to;
-    const reason = [`${rule.name}${rule.because === undefined ? '' : `: ${rule.because}`}`, ...passedOver];
+    const { model, why, counted } = target;
+    const reason = [
+      `${rule.name}${rule.because === undefined ? '' : `: ${rule.because}`}`,
+      ...(why === undefined ? [] : [`${provider.name} is ${why}`]),
+      ...passedOver,
+    ];
     return {
       kind: 'route',
-      route: { provider, reason: reason.join('; '), ...(model === undefined ? {} : { model }) },
+      route: {
+        provider,
+        reason: reason.join('; '),
+        ...(model === undefined ? {} : { model }),
+        ...(counted === undefined ? {} : { counted }),
+      },
     };
   }
   return byDefault(known, table, ['no rule claims it', ...passedOver].join('; '));
+}
+
+const atTheBeginning: BalanceState = { isOpen: () => false, countsOf: () => undefined };
+
+interface Target {
+  readonly provider: string;
+  readonly model?: string;
+  /** Why this one of several. */
+  readonly why?: string;
+  readonly counted?: { readonly group: string; readonly counts: Counts };
+}
+
+interface Choice {
+  readonly known: Known;
+  readonly format: 'anthropic' | 'openai' | undefined;
+  readonly table: RouteTable;
+  readonly balance: BalanceState;
+}
+
+/** Where a rule leads: to its provider, or to one of those that share its work and speak the format of the client. */
+function targetOf(rule: RouteRule, { known, format, table, balance }: Choice): Target {
+  const { provider, model, among } = rule.to;
+  const fixed = { provider, ...(model === undefined ? {} : { model }) };
+  if (among === undefined) return fixed;
+  const candidates = among.candidates.filter((each) => {
+    const found = table.providers.find(({ name }) => name === each.provider);
+    return found !== undefined && canServe(format, found);
+  });
+  if (candidates.length === 0) return fixed;
+  // Of another format other candidates are left, and what was counted for them stands apart.
+  const group = `${rule.name}${format === 'openai' ? ' in the format of OpenAI' : ''}`;
+  const chosen = chooseAmong(
+    { by: among.by, candidates },
+    { session: known.sessionId, counts: balance.countsOf(group), isOpen: balance.isOpen },
+  );
+  return {
+    provider: chosen.candidate.provider,
+    ...(chosen.candidate.model === undefined ? {} : { model: chosen.candidate.model }),
+    why: chosen.reason,
+    ...(chosen.counts === undefined ? {} : { counted: { group, counts: chosen.counts } }),
+  };
+}
+
+function canServe(clientFormat: Choice['format'], { format }: RoutedProvider): boolean {
+  return clientFormat !== 'openai' || format !== 'anthropic';
 }
 
 function byDefault<P extends RoutedProvider>(known: Known, table: RouteTable<P>, why: string): Decision<P> {

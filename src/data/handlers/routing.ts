@@ -1,4 +1,4 @@
-import type { DataConfig } from '#config';
+import type { DataConfig, RouteTarget } from '#config';
 import { explainRoute } from '#routing';
 import type { Handlers } from '../handler.ts';
 import { objectOf, subagentsOf } from './config.ts';
@@ -18,7 +18,11 @@ export function routingHandlers({
           Object.entries(objectOf(shown.providers)).map(([name, provider]) => [name, providerOf(provider)]),
         ),
         subagents: subagentsOf(shown.subagents),
-        routes: routing.routes.map((rule) => ({ ...rule, when: { ...rule.when } })),
+        routes: routing.routes.map(({ to, ...rule }) => ({
+          ...rule,
+          when: { ...rule.when },
+          to: targetOf(to),
+        })),
       },
     }),
     'routing.providers': async () => ({
@@ -45,6 +49,11 @@ export function routingHandlers({
       };
     },
   };
+}
+
+function targetOf({ among, ...target }: RouteTarget) {
+  if (among === undefined) return target;
+  return { ...target, among: { ...among, candidates: [...among.candidates] } };
 }
 
 function providerOf(shown: unknown) {
