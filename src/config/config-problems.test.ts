@@ -16,7 +16,7 @@ const provider = (lines: string): string => `providers: {x: {${lines}}}`;
 const good = 'format: openai, base_url: "https://x.example"';
 
 describe('a file that is not understood', () => {
-  it('is refused when it is not valid YAML, with line and column', async () => {
+  it('P16: is refused when it is not valid YAML, with line and column', async () => {
     const broken = {
       'server:\n  port: [1\n': 'E1002',
       'server: {port: 1}\nserver: {port: 2}\n': 'E1002',
@@ -39,7 +39,7 @@ describe('a file that is not understood', () => {
     expect(problem?.code).toBe('E1002');
   });
 
-  it('names the nearest key for one that does not exist, at every level', async () => {
+  it('P17: names the nearest key for one that does not exist, at every level', async () => {
     const problems = await place.problems('servr: {}\nproviders:\n  anthropic:\n    base_uri: https://x\n');
     expect(problems).toMatchObject([
       { code: 'E1004', line: 1, column: 1, sentence: 'unknown key "servr"', fix: 'Did you mean "server"?' },
@@ -82,7 +82,7 @@ describe('a file that is not understood', () => {
     expect(await sentences('journal: {quota: lots}')).toEqual(['journal.quota is not a size: "lots"']);
   });
 
-  it('gets an undefined variable pointed out where it is used', async () => {
+  it('P17: gets an undefined variable pointed out where it is used', async () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: variables of the configuration look like this.
     const [problem] = await place.problems('providers:\n  anthropic:\n    api_key: "${MISSING_KEY}"\n');
     expect(problem).toMatchObject({ code: 'E1005', line: 3, column: 14 });

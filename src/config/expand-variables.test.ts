@@ -6,11 +6,11 @@ describe('variables in a text', () => {
   const values: Record<string, string> = { NAME: 'value', EMPTY: '', NESTED: '${NAME}' };
   const expand = (text: string) => expandVariables(text, (name) => values[name]);
 
-  it('are replaced anywhere in it', () => {
+  it('P17: are replaced anywhere in it', () => {
     expect(expand('a ${NAME} b ${NAME}').text).toBe('a value b value');
   });
 
-  it('take their default when they are not set or empty', () => {
+  it('P17: take their default when they are not set or empty', () => {
     expect(expand('${GONE:-there}').text).toBe('there');
     expect(expand('${EMPTY:-there}').text).toBe('there');
     expect(expand('${EMPTY}').text).toBe('');

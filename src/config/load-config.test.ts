@@ -172,7 +172,7 @@ describe('the environment', () => {
     expect(config.core.timeouts.clientBodyIdleMs).toBe(1_200_000);
   });
 
-  it('also overrides timeouts of the file', async () => {
+  it('P17: also overrides timeouts of the file', async () => {
     const { config } = await place.loaded('server: {timeouts: {read: 20m, idle: 20s}}', {
       READ_TIMEOUT: '30m',
     });

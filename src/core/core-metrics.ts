@@ -16,6 +16,14 @@ export function workerMetrics(core: CoreContext): readonly Metric[] {
       'Request bodies held back for a route that looks at them or changes them.',
       core.metrics.bodiesHeld,
     ),
+    metric('provider_answers_total', 'Tries that a provider answered, whatever it said.', {
+      label: 'provider',
+      counts: core.providerHealth.answers,
+    }),
+    metric('provider_failures_total', 'Tries that a provider gave no answer to.', {
+      label: 'provider',
+      counts: core.providerHealth.failures,
+    }),
     metric('open_exchanges', 'Exchanges that are open.', core.running.size),
     metric('open_exchanges_max', 'Exchanges that may be open at once.', core.exchangesMax),
     metric('piped_requests', 'Requests that proxy-data answers through the front.', core.metrics.piped),

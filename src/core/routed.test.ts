@@ -230,6 +230,21 @@ describe('a route', () => {
     expect(open.requests[0]!.header('authorization')).toBeUndefined();
   });
 
+  it('P20: is counted by provider, whether it answered or not', async () => {
+    const counted = async (name: string): Promise<number> => {
+      const page = (await askOnce(core.url, { target: '/metrics' })).body.toString();
+      return Number(
+        new RegExp(`^throughline_${name}\\{provider="open"\\} (\\d+)$`, 'm').exec(page)?.[1] ?? 0,
+      );
+    };
+    const before = [await counted('provider_answers_total'), await counted('provider_failures_total')];
+    await ask([['x-open', '1']]);
+    open.respondOnceWith({ raw: [], ending: 'reset' });
+    await ask([['x-open', '1']]);
+    const after = [await counted('provider_answers_total'), await counted('provider_failures_total')];
+    expect(after).toEqual(before.map((count) => count + 1));
+  });
+
   it('P4: brings chat completions untouched to the provider that understands them, below its base path', async () => {
     const completion = '{"model":"gpt-5", "messages":[{"role":"user","content":"hi"}]}';
     const answer = await ask([], { target: '/v1/chat/completions?x=1', body: completion });
