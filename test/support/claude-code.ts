@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type OwnProcess, projectDirectory, startProgram } from './child-process.ts';
 import { makeTempDir } from './temp-home.ts';
 
@@ -24,6 +24,10 @@ export interface ClaudeCodeOptions {
   readonly tools: readonly string[];
   /** Everything that is not for `baseUrl` goes to this proxy, so that nothing leaves the machine. */
   readonly outsideProxy: string;
+  /** Its home, when somebody else has to look into it; whoever made it removes it. */
+  readonly home?: string;
+  /** What stands in its directory when it begins, by relative path. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 /** One headless run of Claude Code in a home and a directory of its own. */
@@ -40,8 +44,14 @@ export interface ClaudeCode extends OwnProcess {
 /** Starts Claude Code with a key that is none, without settings, updates or anything else of this machine's user. */
 export function startClaudeCode(options: ClaudeCodeOptions): ClaudeCode {
   const place = makeTempDir('claude-code');
-  const [home, work, temporary] = ['home', 'work', 'tmp'].map((name) => place.join(name));
-  for (const directory of [home!, work!, temporary!]) mkdirSync(directory);
+  const home = options.home ?? place.join('home');
+  const work = place.join('work');
+  const temporary = place.join('tmp');
+  for (const directory of [home, work, temporary]) mkdirSync(directory, { recursive: true });
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    mkdirSync(dirname(join(work, name)), { recursive: true });
+    writeFileSync(join(work, name), content);
+  }
   const started = startProgram(
     options.program,
     [
@@ -49,11 +59,11 @@ export function startClaudeCode(options: ClaudeCodeOptions): ClaudeCode {
       ...['--allowedTools', options.tools.join(',')],
     ],
     {
-      cwd: work!,
+      cwd: work,
       env: {
         PATH: process.env.PATH ?? '',
-        HOME: home!,
-        CLAUDE_CODE_TMPDIR: temporary!,
+        HOME: home,
+        CLAUDE_CODE_TMPDIR: temporary,
         ANTHROPIC_BASE_URL: options.baseUrl,
         ANTHROPIC_API_KEY: 'sk-ant-fake-for-test',
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
@@ -67,10 +77,10 @@ export function startClaudeCode(options: ClaudeCodeOptions): ClaudeCode {
   );
   return {
     ...started,
-    workDirectory: work!,
+    workDirectory: work,
     lines: () => jsonLines(started.stdout()),
     transcript: () => {
-      const projects = join(home!, '.claude', 'projects');
+      const projects = join(home, '.claude', 'projects');
       return readdirSync(projects, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.jsonl'))
         .flatMap((name) => jsonLines(readFileSync(join(projects, name), 'utf8')));

@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   claudeCodeProgram,
   type FakeProvider,
+  makeTempDir,
   type ReceivedRequest,
   readBack,
   type ScriptedAnswer,
@@ -15,27 +16,37 @@ import {
   waitFor,
 } from '#test-support';
 
-// The real client does a task through a provider that has never heard of it: two tools at once, an image, a subagent.
+// The real client does a task through providers that have never heard of it: two tools at once, an image, and a subagent
+// that works at a provider of its own.
+const home = makeTempDir('claude-home');
 let program: string;
 let provider: FakeProvider;
+let ofReviewer: FakeProvider;
 let throughline: Throughline;
 
 beforeAll(async () => {
   program = claudeCodeProgram();
-  provider = await startFakeProvider();
+  [provider, ofReviewer] = await Promise.all([startFakeProvider(), startFakeProvider()]);
   throughline = await startThroughline({
     providerOrigin: provider.origin,
+    // Where the client leaves what its subagents are called.
+    env: { CLAUDE_CONFIG_DIR: home.join('.claude') },
     config: {
       providers: {
+        second: { format: 'openai', base_url: `${ofReviewer.origin}/v1`, api_key: 'key-of-second' },
         chat: { format: 'openai', base_url: `${provider.origin}/api/v1`, api_key: 'key-of-chat' },
       },
-      routes: [{ name: 'all of it', when: { model: 'claude-*' }, to: 'chat:gpt-4o', because: 'a test' }],
+      routes: [
+        { name: 'reviews', when: { agent: 'lamp-reviewer' }, to: 'second:reviewing-model' },
+        { name: 'all else', when: { model: 'claude-*' }, to: 'chat:gpt-4o', because: 'a test' },
+      ],
     },
   });
 }, 300_000);
 afterAll(async () => {
   await throughline?.stop();
-  await provider?.close();
+  await Promise.all([provider?.close(), ofReviewer?.close()]);
+  home.remove();
 });
 
 interface ChatMessage {
@@ -44,19 +55,21 @@ interface ChatMessage {
   readonly tool_calls?: readonly unknown[];
 }
 
-it('Claude Code does a whole task through a provider of chat completions, and notices nothing', {
+it('P13: Claude Code does a whole task at a provider of chat completions, its subagent at another one, and notices nothing', {
   timeout: 300_000,
 }, async () => {
   await using outside = await startTrap();
   provider.respondWith(answer);
+  ofReviewer.respondWith(review);
   await using claude = startClaudeCode({
     program,
     baseUrl: throughline.frontUrl,
     prompt: 'Take the steps.',
     tools: ['Bash', 'Read', 'Agent', 'Task'],
     outsideProxy: outside.url,
+    home: home.path,
+    files: { 'dot.png': redDot(), '.claude/agents/lamps.md': reviewer },
   });
-  writeFileSync(join(claude.workDirectory, 'dot.png'), redDot());
   await waitFor(() => claude.exit(), {
     timeoutMs: 200_000,
     what: () => `the client to end; it said:\n${claude.stdout().slice(-4_000)}`,
@@ -68,6 +81,8 @@ it('Claude Code does a whole task through a provider of chat completions, and no
   expect(readFileSync(join(claude.workDirectory, 'two.txt'), 'utf8')).toBe('2\n');
   expect(outside.connections()).toBe(0);
 
+  expect(readFileSync(join(claude.workDirectory, 'three.txt'), 'utf8')).toBe('3\n');
+
   const bodies = provider.requests.map(({ body }) => body.toString());
   expect(bodies.some((body) => body.includes('data:image/png;base64,'))).toBe(true);
   expect(bodies.some((body) => body.includes('The subagent is done.'))).toBe(true);
@@ -75,20 +90,44 @@ it('Claude Code does a whole task through a provider of chat completions, and no
     expect(target).toBe('/api/v1/chat/completions');
     expect(rawHead.toString()).not.toContain('sk-ant-');
   }
-  const stored = await readBack(throughline, provider.requests.length);
+  expect(bodies.some((body) => body.includes('You review lamps.'))).toBe(false);
+  expect(ofReviewer.requests).toHaveLength(2);
+  for (const { rawHead, body } of ofReviewer.requests) {
+    expect(rawHead.toString()).toContain('key-of-second');
+    expect(rawHead.toString()).not.toContain('sk-ant-');
+    expect(JSON.parse(body.toString())).toMatchObject({ model: 'reviewing-model' });
+    expect(body.toString()).toContain('You review lamps.');
+  }
+
+  const stored = await readBack(throughline, provider.requests.length + ofReviewer.requests.length);
   expect(stored.every(({ outcome, statusCode }) => outcome === 'complete' && statusCode === 200)).toBe(true);
-  expect(stored.some(({ agentId }) => agentId !== undefined)).toBe(true);
-  const detail = await (await fetch(`${throughline.dataUrl}/api/v2/requests/${stored[0]!.requestId}`)).json();
-  expect(JSON.stringify(detail)).toContain('rule 1 (all of it): a test');
-  expect(detail).toMatchObject({ dropped: expect.arrayContaining([expect.any(String)]) });
+  const reasons = await Promise.all(stored.map(({ requestId }) => reasonOf(requestId)));
+  const reviews = reasons.filter((_, index) => stored[index]!.agentId !== undefined);
+  expect(reviews).toEqual(['rule 1 (reviews)', 'rule 1 (reviews)']);
+  expect(new Set(reasons)).toEqual(new Set(['rule 1 (reviews)', 'rule 2 (all else): a test']));
 });
+
+async function reasonOf(requestId: string): Promise<string> {
+  const detail = await (await fetch(`${throughline.dataUrl}/api/v2/requests/${requestId}`)).json();
+  expect(detail).toMatchObject({ dropped: expect.arrayContaining([expect.any(String)]) });
+  return (detail as { routeReason: string }).routeReason;
+}
+
+const reviewer = `---
+name: lamp-reviewer
+description: Looks at lamps
+tools: Bash
+---
+You review lamps.
+
+---
+
+Say which of them are lit.
+`;
 
 async function answer(request: ReceivedRequest): Promise<ScriptedAnswer> {
   await request.completed;
   const { messages } = JSON.parse(request.body.toString()) as { messages: ChatMessage[] };
-  if (JSON.stringify(messages.find(({ role }) => role === 'user')).includes('task-of-the-subagent')) {
-    return said([{ content: 'The subagent ' }, { content: 'is done.' }], 'stop');
-  }
   const turn = messages.filter(({ tool_calls: calls }) => calls !== undefined).length + 1;
   if (turn === 1) {
     // Mixed, as no provider should: both calls begin before either of them ends.
@@ -105,16 +144,24 @@ async function answer(request: ReceivedRequest): Promise<ScriptedAnswer> {
   }
   if (turn === 2) return called('Read', { file_path: 'dot.png' });
   if (turn === 3) {
-    const prompt = 'task-of-the-subagent';
+    const prompt = 'Look at the lamps.';
     const input = {
       description: 'A task',
       prompt,
-      subagent_type: 'general-purpose',
+      subagent_type: 'lamp-reviewer',
       run_in_background: false,
     };
     return called('Agent', input);
   }
   return said([{ content: 'All done.' }], 'stop');
+}
+
+/** A tool, then the end. */
+async function review(request: ReceivedRequest): Promise<ScriptedAnswer> {
+  await request.completed;
+  if (!request.body.includes('"tool_calls"'))
+    return called('Bash', { command: 'echo 3 > three.txt', description: 'Write' });
+  return said([{ content: 'The subagent ' }, { content: 'is done.' }], 'stop');
 }
 
 let calls = 0;
