@@ -1,12 +1,16 @@
 import type { CoreProvider } from '#core-config';
 import type { RouteChosen } from '#exchange';
-import { clientFormatOf, type Route } from '#routing';
+import { clientFormatOf, type Route, translationOf } from '#routing';
 import {
   type AnswerContext,
   anthropicToOpenAiRequest,
   capabilitiesOf,
+  claudeCapabilitiesOf,
   estimateTokens,
+  type ModelCapabilities,
+  openAiToAnthropicRequest,
   patchModel,
+  type TranslatedRequest,
 } from '#translate';
 import type { Arrival } from './accept.ts';
 import { answerWhole } from './answer-whole.ts';
@@ -14,7 +18,7 @@ import type { CoreContext } from './core-context.ts';
 import { failExchange } from './fail.ts';
 import { HeldBody } from './held-body.ts';
 import { modelOf } from './peek-body.ts';
-import { providerHeadersFor, translatedHeadersFor } from './provider-headers.ts';
+import { authOf, providerHeadersFor, translatedHeadersFor } from './provider-headers.ts';
 import { withKey } from './provider-keys.ts';
 import { providerModel, renamesModels } from './provider-models.ts';
 import { providerTarget } from './provider-target.ts';
@@ -68,11 +72,12 @@ export function planRequest(
   const { upstream, remark } = withKey(found, exchange.request.rawHeaders, core.balance);
   const chosen = remark === undefined ? order.chosen : withRemark(order.chosen, remark);
   const path = withoutQuery(arrival.path);
-  const clientFormat = clientFormatOf(method!, path);
-  const isOther = clientFormat === 'anthropic' && chosen.provider.format === 'openai';
-  if (isOther && path.endsWith('/count_tokens')) return estimate(core, exchange, { ...order, chosen });
-  if (isOther) return translated(core, exchange, { ...order, chosen }, upstream);
-  const isRenamed = clientFormat !== undefined && renamesModels(chosen.provider);
+  const translation = translationFor(method!, path, { ...chosen, provider: upstream.provider });
+  if (translation === 'count-tokens') return estimate(core, exchange, { ...order, chosen });
+  if (translation !== undefined) {
+    return translated(core, exchange, { ...order, chosen, translation }, upstream);
+  }
+  const isRenamed = clientFormatOf(method!, path) !== undefined && renamesModels(chosen.provider);
   if (chosen.model !== undefined || isRenamed) return patched(core, exchange, { ...order, chosen }, upstream);
 
   noteRoute(core, exchange, chosen, { path: arrival.path });
@@ -101,22 +106,57 @@ async function patched(
   return { upstream, path: arrival.path, headers, body: sent, isRewritten: changed !== undefined };
 }
 
+/**
+ * Chat completions that no rule has claimed go as they came to an Anthropic-format provider that gets the client's own
+ * credential: nobody has asked for them to be touched, and Anthropic answers them itself.
+ */
+function translationFor(method: string, path: string, { provider, isUnrouted }: CoreRoute) {
+  const translation = translationOf(method, path, provider.format);
+  const isLeftAlone = translation === 'to-anthropic' && isUnrouted === true && authOf(provider) === 'client';
+  return isLeftAlone ? undefined : translation;
+}
+
+type Translation = Exclude<ReturnType<typeof translationOf>, 'count-tokens' | undefined>;
+
+interface TranslationOrder {
+  readonly model: string;
+  readonly overrides: Partial<ModelCapabilities>;
+  /** Of the exchange. */
+  readonly id: string;
+}
+
+/** The request in the words of the provider. */
+const requestIn: Readonly<
+  Record<Translation, (body: Uint8Array, order: TranslationOrder) => TranslatedRequest>
+> = {
+  'to-openai': (body, { model, overrides, id }) =>
+    anthropicToOpenAiRequest(body, {
+      model,
+      capabilities: capabilitiesOf(model, overrides),
+      thinking: 'drop',
+      messageId: `msg_${id}`,
+    }),
+  'to-anthropic': (body, { model, overrides: { maxOutputTokens }, id }) =>
+    openAiToAnthropicRequest(body, {
+      model,
+      capabilities: claudeCapabilitiesOf(model, maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+      thinking: 'keep-as-reasoning',
+      messageId: `chatcmpl-${id}`,
+      createdS: Math.floor(Date.now() / 1000),
+    }),
+};
+
 async function translated(
   core: CoreContext,
   exchange: RunningExchange,
-  { chosen, held }: PlanOrder,
+  { chosen, held, translation }: PlanOrder & { readonly translation: Translation },
   upstream: Upstream,
 ): Promise<RequestPlan | undefined> {
   const body = await wholeBody(core, exchange, held);
   if (body === undefined) return undefined;
   const askedModel = modelOf(body);
   const { name: model, overrides } = providerModel(chosen.provider, chosen.model ?? askedModel ?? '');
-  const said = anthropicToOpenAiRequest(body, {
-    model,
-    capabilities: capabilitiesOf(model, overrides),
-    thinking: 'drop',
-    messageId: `msg_${exchange.id}`,
-  });
+  const said = requestIn[translation](body, { model, overrides, id: exchange.id });
   const told = { ...chosen, askedModel };
   if (said.kind === 'refused') {
     noteRoute(core, exchange, told, { dropped: said.dropped });

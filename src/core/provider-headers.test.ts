@@ -72,4 +72,15 @@ describe('the header of a translated request', () => {
       ]);
     }
   });
+
+  it('has the key of a client of OpenAI under the name that Anthropic has for it, where it gets the client one', () => {
+    const told = { bodyBytes: 7, isStreaming: false };
+    const bearer = ['Authorization', 'Bearer theirs', 'Cookie', 'planted'];
+    const credentials = (provider: object) =>
+      translatedHeadersFor(bearer, framing({ format: 'anthropic', ...provider }), told).slice(10);
+    const version = ['anthropic-version', '2023-06-01'];
+    expect(credentials({ auth: 'client' })).toEqual([...version, 'x-api-key', 'theirs']);
+    expect(credentials({ auth: 'key', apiKey: 'ours' })).toEqual([...version, 'x-api-key', 'ours']);
+    expect(credentials({ auth: 'none' })).toEqual(version);
+  });
 });

@@ -46,7 +46,10 @@ export function providerHeadersFor(
   return withOwnHeaders(headers, provider);
 }
 
-/** The header of a translated request. Only the name of the client's program is left of its own. */
+/**
+ * The header of a translated request. Only the name of the client's program is left of its own; and where a provider of
+ * Anthropic's format gets the client's credential, the key that a client of OpenAI has for it, under Anthropic's name.
+ */
 export function translatedHeadersFor(
   raw: HeaderList,
   { hostHeader, provider }: UpstreamFraming,
@@ -57,7 +60,10 @@ export function translatedHeadersFor(
     ...['Host', hostHeader, 'Content-Type', 'application/json', 'Content-Length', String(bodyBytes)],
     ...['Accept', isStreaming ? 'text/event-stream' : 'application/json', 'Accept-Encoding', 'identity'],
     ...(agent < 0 ? [] : ['User-Agent', raw[agent + 1]!]),
-    ...(authOf(provider) === 'key' ? credential(provider) : []),
+    ...(provider.format === 'anthropic'
+      ? ['anthropic-version', provider.anthropicVersion ?? '2023-06-01']
+      : []),
+    ...(authOf(provider) === 'key' ? credential(provider) : clientKey(raw, provider)),
   ];
   return withOwnHeaders(headers, provider);
 }
@@ -70,7 +76,15 @@ function withOwnHeaders(headers: string[], { headers: own = [] }: UpstreamFramin
   return [...kept, ...own.flat()];
 }
 
-function authOf({ auth, apiKey }: UpstreamFraming['provider']): NonNullable<CoreProvider['auth']> {
+function clientKey(raw: HeaderList, provider: UpstreamFraming['provider']): string[] {
+  if (authOf(provider) !== 'client' || provider.format !== 'anthropic') return [];
+  const at = raw.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization');
+  const key = at < 0 ? undefined : /^Bearer +(\S+)$/i.exec(raw[at + 1]!)?.[1];
+  return key === undefined ? [] : ['x-api-key', key];
+}
+
+/** Whose credential a provider gets. */
+export function authOf({ auth, apiKey }: UpstreamFraming['provider']): NonNullable<CoreProvider['auth']> {
   return auth ?? (apiKey === undefined ? 'client' : 'key');
 }
 

@@ -2,12 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { headerValue } from '#exchange';
-import {
-  type AnswerContext,
-  OpenAiToAnthropicStream,
-  openAiToAnthropicAnswer,
-  openAiToAnthropicError,
-} from '#translate';
+import { type AnswerContext, type AnswerStream, type AnswerTranslator, answerTranslator } from '#translate';
 import { answerWhole } from './answer-whole.ts';
 import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
@@ -27,12 +22,14 @@ export class AnswerTranslation {
   readonly #core: CoreContext;
   readonly #exchange: RunningExchange;
   readonly #context: AnswerContext;
+  readonly #translator: AnswerTranslator;
   #stream: StreamTranslation | undefined;
 
   constructor(core: CoreContext, exchange: RunningExchange, context: AnswerContext) {
     this.#core = core;
     this.#exchange = exchange;
     this.#context = context;
+    this.#translator = answerTranslator(context);
   }
 
   take(answer: IncomingMessage): void {
@@ -47,7 +44,7 @@ export class AnswerTranslation {
     const body = decoded(answer);
     const isSuccess = status >= 200 && status < 300;
     if (isSuccess && this.#context.isStreaming) {
-      this.#stream = new StreamTranslation(core, exchange, this.#context);
+      this.#stream = new StreamTranslation(core, exchange, this.#translator.stream(), this.#context);
       this.#stream.read(body);
     } else {
       this.#gather(body, isSuccess ? answerBytesMax : errorBytesMax, (bytes) => {
@@ -84,7 +81,7 @@ export class AnswerTranslation {
   }
 
   #answer(bytes: Buffer): void {
-    const answer = openAiToAnthropicAnswer(bytes, this.#context);
+    const answer = this.#translator.whole(bytes);
     if (answer.kind === undefined) {
       noteDropped(this.#exchange, answer.dropped);
       this.#say(200, answer.body);
@@ -96,13 +93,14 @@ export class AnswerTranslation {
   }
 
   #error({ statusCode, rawHeaders }: IncomingMessage, bytes: Buffer): void {
-    const { status, body, retryAfterSeconds } = openAiToAnthropicError(statusCode!, bytes, rawHeaders);
+    const { status, body, retryAfterSeconds } = this.#translator.error(statusCode!, bytes, rawHeaders);
     const retryAfter = headerValue(rawHeaders, 'retry-after') ?? retryAfterSeconds;
     this.#say(status, body, retryAfter === undefined ? [] : ['retry-after', String(retryAfter)]);
   }
 
   #say(status: number, body: Uint8Array, more: readonly string[] = []): void {
-    answerWhole(this.#exchange, wholeJson(this.#core, this.#exchange, status, body, more), {
+    const headers = [...requestIdField(this.#exchange, this.#context), ...more];
+    answerWhole(this.#exchange, wholeJson(this.#core, this.#exchange, status, body, headers), {
       source: 'provider',
       end: 'finished',
     });
@@ -118,15 +116,22 @@ export class AnswerTranslation {
 class StreamTranslation {
   readonly #core: CoreContext;
   readonly #exchange: RunningExchange;
-  readonly #translator: OpenAiToAnthropicStream;
+  readonly #translator: AnswerStream;
+  readonly #context: AnswerContext;
   readonly #pings: NodeJS.Timeout;
   #source: Readable | undefined;
   #saidAtUs = nowUs();
 
-  constructor(core: CoreContext, exchange: RunningExchange, context: AnswerContext) {
+  constructor(
+    core: CoreContext,
+    exchange: RunningExchange,
+    translator: AnswerStream,
+    context: AnswerContext,
+  ) {
     this.#core = core;
     this.#exchange = exchange;
-    this.#translator = new OpenAiToAnthropicStream(context);
+    this.#translator = translator;
+    this.#context = context;
     this.#pings = setInterval(() => this.#ping(), pingMs);
     this.#pings.unref();
     exchange.response.once('close', () => clearInterval(this.#pings));
@@ -190,7 +195,7 @@ class StreamTranslation {
     const exchange = this.#exchange;
     const headers = [
       ...['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache'],
-      ...['request-id', `req_${exchange.id}`],
+      ...requestIdField(exchange, this.#context),
     ];
     exchange.status = 200;
     exchange.answerPhase = 'relaying';
@@ -212,7 +217,13 @@ class StreamTranslation {
     noteDropped(exchange, dropped);
     const end = brokenCause === undefined || failure === undefined ? 'finished' : 'upstream-broken';
     if (exchange.answerPhase === 'none' && failure !== undefined) {
-      const answer = wholeJson(this.#core, exchange, failure.status, failure.body);
+      const answer = wholeJson(
+        this.#core,
+        exchange,
+        failure.status,
+        failure.body,
+        requestIdField(exchange, this.#context),
+      );
       const cause = brokenCause === undefined ? {} : { cause: brokenCause };
       answerWhole(exchange, answer, { source: 'provider', end, ...cause });
       return;
@@ -225,16 +236,21 @@ class StreamTranslation {
   }
 }
 
+/** Clients look for the id under the name that their own provider gives it. */
+function requestIdField({ id }: RunningExchange, { clientFormat }: AnswerContext): readonly string[] {
+  return [clientFormat === 'openai' ? 'x-request-id' : 'request-id', `req_${id}`];
+}
+
 function wholeJson(
   core: CoreContext,
-  { id, isUploaded }: RunningExchange,
+  { isUploaded }: RunningExchange,
   status: number,
   bytes: Uint8Array,
-  more: readonly string[] = [],
+  more: readonly string[],
 ) {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headers = ['content-type', 'application/json', 'content-length', String(body.length)];
-  headers.push('request-id', `req_${id}`, ...more);
+  headers.push(...more);
   if (core.isDraining || !isUploaded) headers.push('connection', 'close');
   return { status, headers, body };
 }

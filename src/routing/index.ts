@@ -13,7 +13,7 @@ export {
   counted,
   leastUsed,
 } from './balance.ts';
-export { clientFormatOf } from './client-format.ts';
+export { clientFormatOf, translationOf } from './client-format.ts';
 export { type Explanation, explainRoute, type ImaginedRequest } from './explain.ts';
 export { fitsGlob } from './glob.ts';
 export type { Known, KnownBody, Missing } from './known.ts';

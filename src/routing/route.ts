@@ -1,7 +1,7 @@
 import type { CoreProvider, RouteRule } from '#core-config';
 import type { Problem } from '#exchange';
 import { type BalanceState, type Counts, chooseAmong } from './balance.ts';
-import { clientFormatOf } from './client-format.ts';
+import { clientFormatOf, translationOf } from './client-format.ts';
 import { judgeCondition } from './condition.ts';
 import type { Known, Missing } from './known.ts';
 
@@ -16,6 +16,8 @@ export interface Route<P extends RoutedProvider = RoutedProvider> {
   readonly reason: string;
   /** What the choice among several counts now; whoever sends the request remembers it. */
   readonly counted?: { readonly group: string; readonly counts: Counts };
+  /** No rule has claimed it. */
+  readonly isUnrouted?: true;
 }
 
 export interface RouteTable<P extends RoutedProvider = RoutedProvider> {
@@ -49,12 +51,12 @@ export function route<P extends RoutedProvider>(
     const verdict = judgeCondition(rule.when, known);
     if (verdict === false) continue;
     if (verdict !== true) return { kind: 'missing', missing: verdict };
-    const target = targetOf(rule, { known, format, table, balance });
+    const target = targetOf(rule, { known, table, balance });
     const provider = table.providers.find(({ name }) => name === target.provider);
     if (provider === undefined) {
       return { kind: 'problem', problem: noProvider(`${rule.name} leads to "${target.provider}"`) };
     }
-    if (!canServe(format, provider)) {
+    if (!canServe(known, provider)) {
       passedOver.push(
         `${rule.name} is passed over, "${provider.name}" does not speak the format of this client`,
       );
@@ -96,23 +98,23 @@ interface Target {
 
 interface Choice {
   readonly known: Known;
-  readonly format: 'anthropic' | 'openai' | undefined;
   readonly table: RouteTable;
   readonly balance: BalanceState;
 }
 
 /** Where a rule leads: to its provider, or to one of those that share its work and speak the format of the client. */
-function targetOf(rule: RouteRule, { known, format, table, balance }: Choice): Target {
+function targetOf(rule: RouteRule, { known, table, balance }: Choice): Target {
   const { provider, model, among } = rule.to;
   const fixed = { provider, ...(model === undefined ? {} : { model }) };
   if (among === undefined) return fixed;
   const candidates = among.candidates.filter((each) => {
     const found = table.providers.find(({ name }) => name === each.provider);
-    return found !== undefined && canServe(format, found);
+    return found !== undefined && canServe(known, found);
   });
   if (candidates.length === 0) return fixed;
-  // Of another format other candidates are left, and what was counted for them stands apart.
-  const group = `${rule.name}${format === 'openai' ? ' in the format of OpenAI' : ''}`;
+  // Where the client cannot be understood by all, what is counted for the others stands apart.
+  const isNarrowed = candidates.length < among.candidates.length;
+  const group = `${rule.name}${isNarrowed ? ' in the format of OpenAI' : ''}`;
   const chosen = chooseAmong(
     { by: among.by, candidates },
     { session: known.sessionId, counts: balance.countsOf(group), isOpen: balance.isOpen },
@@ -125,8 +127,10 @@ function targetOf(rule: RouteRule, { known, format, table, balance }: Choice): T
   };
 }
 
-function canServe(clientFormat: Choice['format'], { format }: RoutedProvider): boolean {
-  return clientFormat !== 'openai' || format !== 'anthropic';
+/** In its own format, or translated. */
+function canServe({ method, path }: Known, { format }: RoutedProvider): boolean {
+  const asked = clientFormatOf(method, path);
+  return asked === undefined || asked === format || translationOf(method, path, format) !== undefined;
 }
 
 function byDefault<P extends RoutedProvider>(known: Known, table: RouteTable<P>, why: string): Decision<P> {
@@ -140,7 +144,8 @@ function byDefault<P extends RoutedProvider>(known: Known, table: RouteTable<P>,
       return { kind: 'route', route: { provider: other, reason } };
     }
   }
-  return { kind: 'route', route: { provider, reason: `default provider, ${why} (${whoAsks(known)})` } };
+  const reason = `default provider, ${why} (${whoAsks(known)})`;
+  return { kind: 'route', route: { provider, reason, isUnrouted: true } };
 }
 
 function whoAsks({ agentId, agentName }: Known): string {

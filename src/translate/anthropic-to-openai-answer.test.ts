@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { type AnswerContext, anthropicToOpenAiAnswer, anthropicToOpenAiError } from './index.ts';
 import { streamContext } from './testing/provider-streams.ts';
 
-const context: AnswerContext = { ...streamContext, messageId: 'chatcmpl-1', createdS: 7 };
+const context: AnswerContext = {
+  ...streamContext,
+  clientFormat: 'openai',
+  messageId: 'chatcmpl-1',
+  createdS: 7,
+};
 const message = {
   id: 'msg_1',
   type: 'message',

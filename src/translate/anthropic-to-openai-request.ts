@@ -107,6 +107,7 @@ interface ContextOptions extends RequestOptions {
 
 function answerContext(request: JsonObject, options: ContextOptions): AnswerContext {
   return {
+    clientFormat: 'anthropic',
     askedModel: typeof request.model === 'string' ? request.model : '',
     inputTokensEstimate: estimateRequest(request),
     isStreaming: options.isStreaming,

@@ -7,6 +7,7 @@ import { providerStreams, streamContext } from './testing/provider-streams.ts';
 
 const context: AnswerContext = {
   ...streamContext,
+  clientFormat: 'openai',
   askedModel: 'gpt-asked',
   messageId: 'chatcmpl-1',
   createdS: 1_700_000_000,

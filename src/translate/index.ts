@@ -6,7 +6,8 @@
  *
  * Files are named by both ends: `anthropic-to-openai-request.ts` is the request of a client of Anthropic's Messages API
  * for a provider of chat completions, `openai-to-anthropic-stream.ts` the stream that comes back. Read the first, then
- * `answer-segments.ts`, which brings what providers say in any order into blocks.
+ * `answer-segments.ts`, which brings what providers say in any order into blocks. `openai-to-anthropic-request.ts` and
+ * `anthropic-to-openai-stream.ts` are the same for a client of chat completions at a provider of the Messages API.
  *
  * Decided here:
  * - An answer names the model that the provider says has answered, and the asked one only where it says none.
@@ -17,6 +18,7 @@
  * - A stream that ends without having announced it ends in an `error` event, never in a clean end.
  */
 
+export { type AnswerTranslator, answerTranslator } from './answer-translator.ts';
 export { anthropicToOpenAiAnswer } from './anthropic-to-openai-answer.ts';
 export { anthropicToOpenAiError } from './anthropic-to-openai-error.ts';
 export { anthropicToOpenAiRequest, type RequestOptions } from './anthropic-to-openai-request.ts';

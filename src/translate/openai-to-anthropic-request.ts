@@ -101,6 +101,7 @@ export function openAiToAnthropicRequest(body: Uint8Array, options: ChatRequestO
     isStreaming,
     dropped: dropped.list(),
     context: {
+      clientFormat: 'openai',
       askedModel: typeof request.model === 'string' ? request.model : '',
       inputTokensEstimate: estimateRequest(translated),
       isStreaming,

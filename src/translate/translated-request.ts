@@ -22,6 +22,8 @@ export type TranslatedRequest =
 
 /** What the translation of an answer has to know about the request. Plain data. */
 export interface AnswerContext {
+  /** The format the answer has to be said in. */
+  readonly clientFormat: 'anthropic' | 'openai';
   readonly askedModel: string;
   readonly inputTokensEstimate: number;
   readonly isStreaming: boolean;

@@ -26,6 +26,7 @@ export const providerStreams: readonly ProviderStream[] = readdirSync(directory)
 
 /** The context of a request that asked for thinking and knows one stop sequence. */
 export const streamContext: AnswerContext = {
+  clientFormat: 'anthropic',
   askedModel: 'claude-asked',
   inputTokensEstimate: 123,
   isStreaming: true,
