@@ -37,7 +37,7 @@ describe('config.example.yaml', () => {
     expect([...new Set(keysOf(parse(completeExample)))].sort()).toEqual([...wanted].sort());
   });
 
-  it('names every variable that overrides a key', () => {
+  it('P17: names every variable that overrides a key', () => {
     for (const name of listSettings().flatMap(({ env = [] }) => env)) expect(example).toContain(name);
   });
 });

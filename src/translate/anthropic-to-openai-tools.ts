@@ -161,6 +161,12 @@ function keptTools(
   return tools.slice(0, max);
 }
 
+/** What is translated, named elsewhere, or says nothing to another provider, as where a cache may begin. */
+const knownToolKeys: ReadonlySet<string> = new Set([
+  ...['name', 'type', 'description', 'input_schema', 'strict', 'input_examples', 'defer_loading'],
+  ...['allowed_callers', 'cache_control', 'eager_input_streaming'],
+]);
+
 function functionOf(
   { name, definition }: ClientTool,
   { capabilities, names, dropped }: ToolOptions,
@@ -171,6 +177,9 @@ function functionOf(
   const isStrict = strict === true && capabilities.strictTools && isStrictSchema(parameters);
   if (strict === true && !isStrict) dropped.add(`tool ${quoted(name)}: strict checking of its input`);
   if (definition.input_examples !== undefined) dropped.add(`tool ${quoted(name)}: examples of its input`);
+  for (const key of Object.keys(definition))
+    if (!knownToolKeys.has(key))
+      dropped.add(`tool ${quoted(name)}: ${quoted(key)} is unknown to other providers`);
   const shortName = names.shorten(name);
   const text = typeof description === 'string' ? description : undefined;
   const max = capabilities.toolDescriptionMax ?? Number.POSITIVE_INFINITY;
