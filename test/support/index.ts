@@ -25,6 +25,7 @@ export { type CutDisk, createCutDisk } from './cut-disk.ts';
 export { type Both, both, endToEnd, type Pair, rawOutcome, startPair } from './direct-and-through.ts';
 export { type EventListener, listenToEvents } from './event-listener.ts';
 export { type FakeProvider, type FakeProviderOptions, startFakeProvider } from './fake-provider.ts';
+export { type ForwardProxy, startForwardProxy } from './forward-proxy.ts';
 export { type Front, type FrontKind, type FrontPorts, freePorts, startFront } from './front.ts';
 export { headerValue, type RawHeaders } from './http-wire.ts';
 export { killAndWatch } from './kill-and-watch.ts';
@@ -74,6 +75,7 @@ export {
   type Throughline,
   type ThroughlineOptions,
 } from './throughline.ts';
+export { startTlsFront, type TlsFront, untrustedCertificate } from './tls-front.ts';
 export { type WaitOptions, waitFor, within } from './wait-for.ts';
 export {
   createWitness,
