@@ -99,3 +99,111 @@ describe('P4: the address of a provider of the OpenAI format', () => {
     });
   });
 });
+
+describe('a rule for several providers', () => {
+  const graded = `${providers}
+routing:
+  preferences: { default: cost }
+  tasks:
+    review: { preference: quality, providers: [gemini, openai] }
+    anything: { preference: speed }
+  provider_profiles:
+    openai: { speed: 2, cost: 3, quality: 9 }
+    gemini: { speed: 9, cost: 8, quality: 4 }
+`;
+  const among = async (to: string) => {
+    const { config } = await place.loaded(
+      `${graded}routes: [{ to: ${to} }, { to: { task: review } }, { to: { task: anything } }]\n`,
+    );
+    const target = config.core.routes![0]!.to;
+    return {
+      best: target.provider,
+      by: target.among?.by,
+      ranked: target.among?.candidates.map(({ provider, score, weight }) => [provider, score, weight]),
+    };
+  };
+
+  it('P19: ranks them by what matters, and weighs them by their profile; without one all grades are 5', async () => {
+    expect(await among('{ providers: [openai, gemini, anthropic] }')).toEqual({
+      best: 'gemini',
+      by: 'cost',
+      ranked: [
+        ['gemini', 20, 7],
+        ['openai', 15, 4.67],
+        ['anthropic', 15, 5],
+      ],
+    });
+    const ranks = async (preference: string) =>
+      (await among(`{ providers: [openai, gemini, anthropic], preference: ${preference} }`)).ranked!.map(
+        (one) => one.slice(0, 2),
+      );
+    expect(await ranks('speed')).toEqual([
+      ['gemini', 22],
+      ['anthropic', 15],
+      ['openai', 13],
+    ]);
+    expect(await ranks('quality')).toEqual([
+      ['openai', 27],
+      ['anthropic', 15],
+      ['gemini', 12],
+    ]);
+    expect(await ranks('balanced')).toEqual([
+      ['gemini', 21],
+      ['anthropic', 15],
+      ['openai', 14],
+    ]);
+  });
+
+  it('P19: takes providers and preference from its task, and else all and the general one', async () => {
+    expect(await among('{ task: review }')).toMatchObject({
+      best: 'openai',
+      by: 'quality for task review',
+      ranked: [
+        ['openai', 27, 4.67],
+        ['gemini', 12, 7],
+      ],
+    });
+    expect((await among('{ task: anything }')).ranked).toHaveLength(3);
+    expect((await among('{ task: review, providers: [anthropic, gemini], preference: speed }')).best).toBe(
+      'gemini',
+    );
+  });
+
+  it('gives each its model and its weight where the rule says so', async () => {
+    const text = `${graded}routes: [{ to: { providers: ["openai:gpt-5", { provider: gemini, model: flash, weight: 9 }, anthropic], model: other } }]`;
+    const { config } = await place.loaded(text);
+    expect(config.core.routes![0]!.to).toMatchObject({ provider: 'gemini', model: 'flash' });
+    expect(config.core.routes![0]!.to.among!.candidates).toMatchObject([
+      { provider: 'gemini', model: 'flash', weight: 9 },
+      { provider: 'openai', model: 'gpt-5' },
+      { provider: 'anthropic', model: 'other' },
+    ]);
+  });
+
+  it('names only what exists, and is warned about what nothing uses', async () => {
+    const problem = async (to: string) =>
+      (await place.problems(`${graded}routes: [{ to: ${to} }]`)).map(
+        ({ sentence, fix }) => `${sentence} ${fix ?? ''}`,
+      );
+    expect(await problem('{ task: reviews }')).toEqual([
+      "routes.0.to names the task 'reviews', which routing.tasks does not have Did you mean 'review'?",
+    ]);
+    expect(await problem('{ providers: [openia] }')).toEqual([
+      expect.stringMatching(/'openia', which does not exist/),
+    ]);
+    for (const wrong of [
+      '{ providers: [] }',
+      '{ task: 3 }',
+      '{ preference: cheap }',
+      '{ providers: [{ provider: openai, weight: -1 }] }',
+      '{ task: review, of: x }',
+    ])
+      expect(await problem(wrong), wrong).toHaveLength(1);
+    const { warnings } = await place.loaded(graded);
+    expect(warnings.map(({ sentence }) => sentence)).toEqual([
+      "no rule leads to task 'review': write to: { task: review } in one of routes",
+      "no rule leads to task 'anything': write to: { task: anything } in one of routes",
+      'no rule leads to several providers, so profiles decide nothing',
+    ]);
+  });
+});
