@@ -18,7 +18,7 @@ import type { CoreContext } from './core-context.ts';
 import { failExchange } from './fail.ts';
 import { HeldBody } from './held-body.ts';
 import { modelOf } from './peek-body.ts';
-import { authOf, providerHeadersFor, translatedHeadersFor } from './provider-headers.ts';
+import { authOf, providerHeadersFor, targetFor, translatedHeadersFor } from './provider-headers.ts';
 import { withKey } from './provider-keys.ts';
 import { providerModel, renamesModels } from './provider-models.ts';
 import { providerTarget } from './provider-target.ts';
@@ -80,9 +80,10 @@ export function planRequest(
   const isRenamed = clientFormatOf(method!, path) !== undefined && renamesModels(chosen.provider);
   if (chosen.model !== undefined || isRenamed) return patched(core, exchange, { ...order, chosen }, upstream);
 
-  noteRoute(core, exchange, chosen, { path: arrival.path });
+  const target = targetOf(core, arrival, upstream);
+  noteRoute(core, exchange, chosen, { path: target });
   const headers = providerHeadersFor(exchange.request.rawHeaders, method!, upstream);
-  return { upstream, path: arrival.path, headers, held: order.held };
+  return { upstream, path: target, headers, held: order.held };
 }
 
 /** Everything else of the body stays as the client wrote it. */
@@ -99,11 +100,12 @@ async function patched(
   const model = wanted === undefined ? undefined : providerModel(chosen.provider, wanted).name;
   const changed = model === undefined || askedModel === model ? undefined : patchModel(body, model);
   const routedModel = changed === undefined || model === undefined ? {} : { routedModel: model };
-  noteRoute(core, exchange, { ...chosen, askedModel }, { path: arrival.path, ...routedModel });
+  const path = targetOf(core, arrival, upstream);
+  noteRoute(core, exchange, { ...chosen, askedModel }, { path, ...routedModel });
   const sent = changed ?? body;
   const { rawHeaders, method } = exchange.request;
   const headers = providerHeadersFor(rawHeaders, method!, upstream, sent.length);
-  return { upstream, path: arrival.path, headers, body: sent, isRewritten: changed !== undefined };
+  return { upstream, path, headers, body: sent, isRewritten: changed !== undefined };
 }
 
 /**
@@ -238,6 +240,10 @@ function noteRoute(core: CoreContext, exchange: RunningExchange, chosen: CoreRou
 
 function withRemark(chosen: CoreRoute, remark: string): CoreRoute {
   return { ...chosen, reason: `${chosen.reason}; ${remark}` };
+}
+
+function targetOf({ fingerprints }: CoreContext, { path }: Arrival, { provider }: Upstream): string {
+  return targetFor(path, provider, (target) => fingerprints.target(target));
 }
 
 function withoutQuery(path: string): string {

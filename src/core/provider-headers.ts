@@ -83,6 +83,24 @@ function clientKey(raw: HeaderList, provider: UpstreamFraming['provider']): stri
   return key === undefined ? [] : ['x-api-key', key];
 }
 
+/**
+ * Path and query for a provider. A parameter that would be masked in the record is a credential of the client, and goes
+ * only to whom it is meant for.
+ */
+export function targetFor(
+  path: string,
+  provider: UpstreamFraming['provider'],
+  masked: (target: string) => string,
+): string {
+  const mark = path.indexOf('?');
+  if (mark < 0 || authOf(provider) === 'client') return path;
+  const parameters = path
+    .slice(mark + 1)
+    .split('&')
+    .filter((one) => masked(`/?${one}`) === `/?${one}`);
+  return parameters.length === 0 ? path.slice(0, mark) : `${path.slice(0, mark)}?${parameters.join('&')}`;
+}
+
 /** Whose credential a provider gets. */
 export function authOf({ auth, apiKey }: UpstreamFraming['provider']): NonNullable<CoreProvider['auth']> {
   return auth ?? (apiKey === undefined ? 'client' : 'key');

@@ -5,6 +5,7 @@ import { discardRest } from './discard-rest.ts';
 import { failBroken, failExchange } from './fail.ts';
 import { trailersFor } from './headers.ts';
 import type { HeldBody } from './held-body.ts';
+import { authOf } from './provider-headers.ts';
 import type { HeldEnd, RunningExchange } from './running-exchange.ts';
 import { sendHead } from './send-head.ts';
 import { teeReceived, teeSent } from './tee.ts';
@@ -72,7 +73,9 @@ function endUpload(core: CoreContext, exchange: RunningExchange, upstream: Clien
   const trailers = exchange.request.rawTrailers;
   if (trailers.length > 0) {
     exchange.requestTrailers = core.fingerprints.headers(trailers);
-    upstream.addTrailers(trailersFor(trailers));
+    const provider = core.upstreams.get(exchange.provider)?.provider;
+    // No list says which of these a provider may see that the client does not know.
+    if (provider !== undefined && authOf(provider) === 'client') upstream.addTrailers(trailersFor(trailers));
   }
   upstream.end();
 }

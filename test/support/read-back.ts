@@ -1,3 +1,4 @@
+import type { BodySide } from '#exchange';
 import type { Throughline } from './throughline.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -63,7 +64,7 @@ export async function* storedPages({
 export async function readBody(
   throughline: Pick<Throughline, 'frontUrl'>,
   id: string,
-  side: 'request' | 'response',
+  side: BodySide,
 ): Promise<Buffer> {
   const answer = await fetch(`${throughline.frontUrl}/api/v2/requests/${id}/body?side=${side}`);
   if (!answer.ok) throw new Error(`the body was answered ${answer.status}: ${await answer.text()}`);
