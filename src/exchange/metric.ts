@@ -11,6 +11,13 @@ export interface Metric {
 export function metricLines({ name, help, values }: Metric): string[] {
   const head = [`# HELP ${name} ${help}`, `# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`];
   if (typeof values === 'number') return [...head, `${name} ${values}`];
-  const lines = [...values.counts].map(([value, count]) => `${name}{${values.label}="${value}"} ${count}`);
+  const lines = [...values.counts].map(
+    ([value, count]) => `${name}{${values.label}="${escaped(value)}"} ${count}`,
+  );
   return [...head, ...lines];
+}
+
+/** Names in a configuration may hold anything. */
+function escaped(value: string): string {
+  return value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
 }
