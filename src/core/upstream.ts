@@ -88,7 +88,7 @@ export function createUpstream(provider: CoreProvider, options: UpstreamOptions)
         ...fixed,
         method,
         path: before + providerTarget(provider, path),
-        headers: [...headers, ...proxyHeaders],
+        headers: proxyHeaders.length === 0 ? headers : [...headers, ...proxyHeaders],
       });
       // Every field is passed on; the size of the head is the bound.
       request.maxHeadersCount = 0;
