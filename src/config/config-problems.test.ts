@@ -169,7 +169,7 @@ describe('a provider', () => {
     expect(sentence).toContain(`provider 'x': invalid circuit_breaker.timeout "soon"`);
   });
 
-  it('may have max_retries 0, and 0 stays 0', async () => {
+  it('P18: may have max_retries 0, and 0 stays 0', async () => {
     const { config } = await place.loaded(provider(`${good}, max_retries: 0`));
     expect(config.data.shown).toMatchObject({ providers: { x: { max_retries: 0 } } });
   });

@@ -35,7 +35,7 @@ describe('a request', () => {
     expect(context.inputTokensEstimate).toBeGreaterThan(0);
   });
 
-  it('has no key that it does not need: nothing absent becomes null', () => {
+  it('P5: has no key that it does not need: nothing absent becomes null', () => {
     expect(translateRequest({ model: 'm', max_tokens: 5, messages: [hello] }).chat).toEqual({
       model: 'gpt-4o',
       messages: [hello],

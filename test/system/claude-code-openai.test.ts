@@ -16,8 +16,8 @@ import {
   waitFor,
 } from '#test-support';
 
-// The real client does a task through providers that have never heard of it: two tools at once, an image, and a subagent
-// that works at a provider of its own.
+// The real client does a task through providers that have never heard of it: two tools at once, a stream that breaks off and its
+// repetition in one piece, an image, and a subagent that works at a provider of its own.
 const home = makeTempDir('claude-home');
 let program: string;
 let provider: FakeProvider;
@@ -100,7 +100,10 @@ it('P13: Claude Code does a whole task at a provider of chat completions, its su
   }
 
   const stored = await readBack(throughline, provider.requests.length + ofReviewer.requests.length);
-  expect(stored.every(({ outcome, statusCode }) => outcome === 'complete' && statusCode === 200)).toBe(true);
+  expect(stored.every(({ statusCode }) => statusCode === 200)).toBe(true);
+  const failed = stored.filter(({ outcome }) => outcome !== 'complete');
+  expect(failed.map(({ outcome }) => outcome)).toEqual(['upstream-failed']);
+  expect(stored.filter(({ isStreaming }) => !isStreaming)).toHaveLength(1);
   const reasons = await Promise.all(stored.map(({ requestId }) => reasonOf(requestId)));
   const reviews = reasons.filter((_, index) => stored[index]!.agentId !== undefined);
   expect(reviews).toEqual(['rule 1 (reviews)', 'rule 1 (reviews)']);
@@ -127,7 +130,10 @@ Say which of them are lit.
 
 async function answer(request: ReceivedRequest): Promise<ScriptedAnswer> {
   await request.completed;
-  const { messages } = JSON.parse(request.body.toString()) as { messages: ChatMessage[] };
+  const { messages, stream } = JSON.parse(request.body.toString()) as {
+    messages: ChatMessage[];
+    stream?: boolean;
+  };
   const turn = messages.filter(({ tool_calls: calls }) => calls !== undefined).length + 1;
   if (turn === 1) {
     // Mixed, as no provider should: both calls begin before either of them ends.
@@ -142,7 +148,9 @@ async function answer(request: ReceivedRequest): Promise<ScriptedAnswer> {
       'tool_calls',
     );
   }
-  if (turn === 2) return called('Read', { file_path: 'dot.png' });
+  // A stream that breaks off makes the client ask again, for a whole answer.
+  if (turn === 2 && stream === true) return { ...said([{ content: 'I re' }], null), ending: 'reset' };
+  if (turn === 2) return inWhole([begun(0, 'Read', JSON.stringify({ file_path: 'dot.png' }))]);
   if (turn === 3) {
     const prompt = 'Look at the lamps.';
     const input = {
@@ -166,9 +174,9 @@ async function review(request: ReceivedRequest): Promise<ScriptedAnswer> {
 
 let calls = 0;
 
-function begun(index: number, name: string) {
+function begun(index: number, name: string, input = '') {
   calls += 1;
-  return { index, id: `call_${calls}`, type: 'function', function: { name, arguments: '' } };
+  return { index, id: `call_${calls}`, type: 'function', function: { name, arguments: input } };
 }
 
 function more(index: number, text: string) {
@@ -182,7 +190,16 @@ function called(name: string, input: object): ScriptedAnswer {
   );
 }
 
-function said(deltas: readonly object[], finish: string): ScriptedAnswer {
+function inWhole(toolCalls: readonly object[]): ScriptedAnswer {
+  const message = { role: 'assistant', content: null, tool_calls: toolCalls };
+  const choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
+  const usage = { prompt_tokens: 100, completion_tokens: 10 };
+  const body = { id: 'c', object: 'chat.completion', model: 'gpt-4o-x', choices, usage };
+  return { headers: [['content-type', 'application/json']], body: [JSON.stringify(body)] };
+}
+
+/** @param finish null = the answer is not at its end */
+function said(deltas: readonly object[], finish: string | null): ScriptedAnswer {
   const event = (choices: object[], usage?: object): string =>
     `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', model: 'gpt-4o-x', choices, usage })}\n\n`;
   return {
@@ -190,9 +207,13 @@ function said(deltas: readonly object[], finish: string): ScriptedAnswer {
     framing: 'chunked',
     body: [
       ...deltas.map((delta) => event([{ index: 0, delta, finish_reason: null }])),
-      event([{ index: 0, delta: {}, finish_reason: finish }]),
-      event([], { prompt_tokens: 100, completion_tokens: 10 }),
-      'data: [DONE]\n\n',
+      ...(finish === null
+        ? []
+        : [
+            event([{ index: 0, delta: {}, finish_reason: finish }]),
+            event([], { prompt_tokens: 100, completion_tokens: 10 }),
+            'data: [DONE]\n\n',
+          ]),
     ],
   };
 }
