@@ -88,7 +88,7 @@ export const problems = {
   'upstream-invalid': {
     status: 502,
     type: 'api_error',
-    sentence: 'The provider sent something that is not valid HTTP/1.1.',
+    sentence: 'The provider sent something that cannot be understood or passed on.',
   },
   'upstream-timeout': {
     status: 504,
