@@ -19,7 +19,8 @@ export function contentBlocksOf(content: unknown, dropped: DroppedWords): readon
 /** The texts of a `content`, with a blank line between them. */
 export function textOfContent(content: unknown, dropped: DroppedWords): string {
   const texts = partsOf(content).map((part) => {
-    if (part.type === 'text' || part.type === 'refusal') return String(part.text ?? part.refusal ?? '');
+    if (part.type === 'text') return stringOf(part.text);
+    if (part.type === 'refusal') return stringOf(part.refusal);
     dropped.add(`content of the type ${quoted(part.type)} where only text may stand`);
     return '';
   });
@@ -30,6 +31,10 @@ export function textBlock(text: string): JsonObject {
   return { type: 'text', text };
 }
 
+function stringOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 function isBlank(text: unknown): boolean {
   return typeof text !== 'string' || text.trim() === '';
 }
@@ -38,9 +43,9 @@ function blockOf(part: JsonObject, dropped: DroppedWords): JsonObject {
   switch (part.type) {
     case 'text':
     case 'input_text':
-      return textBlock(typeof part.text === 'string' ? part.text : '');
+      return textBlock(stringOf(part.text));
     case 'refusal':
-      return textBlock(typeof part.refusal === 'string' ? part.refusal : '');
+      return textBlock(stringOf(part.refusal));
     case 'image_url':
       return image(part.image_url, dropped);
     case 'file':

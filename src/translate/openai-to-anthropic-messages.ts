@@ -65,7 +65,6 @@ export function translateChatMessages(
 
 /** A call of the last answer. Ids may repeat in the client's words, never in Anthropic's. */
 interface OpenCall {
-  readonly clientId: string;
   readonly id: string;
   result: JsonObject | undefined;
 }
@@ -85,6 +84,8 @@ function createConversation({ names, ids, dropped }: ChatMessageOptions): Conver
   const usedIds = new Set<string>();
   let isInToolLoop = false;
   let openCalls: OpenCall[] = [];
+  /** Those that wait for their result, by the client's id; the first in turn stands last. */
+  let waiting = new Map<string, OpenCall[]>();
   /** What the user says before all results are there. */
   let following: JsonObject[] = [];
 
@@ -102,6 +103,7 @@ function createConversation({ names, ids, dropped }: ChatMessageOptions): Conver
     }
     append('user', following);
     openCalls = [];
+    waiting = new Map();
     following = [];
   }
 
@@ -126,7 +128,11 @@ function createConversation({ names, ids, dropped }: ChatMessageOptions): Conver
     const id = newId(call.id);
     const providerName = names.shorten(name);
     called.add(providerName);
-    openCalls.push({ clientId: call.id, id, result: undefined });
+    const open = { id, result: undefined };
+    openCalls.push(open);
+    const sameId = waiting.get(call.id);
+    if (sameId === undefined) waiting.set(call.id, [open]);
+    else sameId.push(open);
     return { type: 'tool_use', id, name: providerName, input: inputOf(args ?? input) };
   }
 
@@ -150,12 +156,13 @@ function createConversation({ names, ids, dropped }: ChatMessageOptions): Conver
       if (text === '' && items.length === 0) return;
       release();
       const calls = items.map(takeCall).filter((call) => call !== undefined);
+      for (const sameId of waiting.values()) sameId.reverse();
       append('assistant', [...(text === '' ? [] : [textBlock(text)]), ...calls]);
       isInToolLoop = calls.length > 0;
     },
     result({ tool_call_id: clientId, content }) {
       const blocks = contentBlocksOf(content, dropped);
-      const open = openCalls.find((call) => call.clientId === clientId && call.result === undefined);
+      const open = typeof clientId === 'string' ? waiting.get(clientId)?.pop() : undefined;
       if (open === undefined) user([textBlock('Result of an earlier call of a tool:'), ...blocks]);
       else open.result = toolResult(open.id, resultContent(blocks));
     },
