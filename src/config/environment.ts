@@ -1,5 +1,5 @@
 import { listSettings } from './list-settings.ts';
-import { isMapping, type RawTree, setAt, valueAt } from './raw-tree.ts';
+import { isMapping, type RawTree, removeAt, setAt, valueAt } from './raw-tree.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,6 +22,10 @@ export function applyEnvironment(tree: RawTree, env: Environment): ReadonlyMap<s
     const name = names.find((candidate) => env[candidate]);
     if (name === undefined) continue;
     setAt(tree, path, env[name]);
+    // A key is in one place: the variable's stands for all of the file.
+    if (path[0] === 'providers' && path[2] === 'api_key') {
+      for (const other of ['api_key_file', 'api_keys']) removeAt(tree, [...path.slice(0, 2), other]);
+    }
     variables.set(path.join('.'), name);
   }
   return variables;

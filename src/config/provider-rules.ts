@@ -33,6 +33,7 @@ export function* checkProvider(
   else yield* checkAddress(provider.base_url, provider, config, at);
   yield* checkKeys(provider, at);
   yield* checkHeaders(provider, at);
+  yield* checkProxy(provider, at);
   yield* checkFallback(name, provider, config, at);
 }
 
@@ -95,6 +96,20 @@ function* checkHeaders(provider: ReadProvider, at: At): Generator<RuleProblem> {
     else if (name.toLowerCase() === keyHeaderOf(provider)) yield problem('carries the key already');
     names.add(name.toLowerCase());
   }
+}
+
+/** Without TLS a proxy reads everything, so what holds for the provider holds for it. */
+function* checkProxy(
+  { proxy, base_url: url, allow_http: allowHttp }: ReadProvider,
+  at: At,
+): Generator<RuleProblem> {
+  if (proxy === undefined || proxy === 'none' || allowHttp || url === undefined) return;
+  if (!/^http:/i.test(url) || isLoopback(new URL(proxy.origin).hostname)) return;
+  yield at(
+    'proxy',
+    'would send prompts and credentials unencrypted to a proxy on another machine',
+    'Leave the proxy out, or set allow_http: true for this provider if the network is yours.',
+  );
 }
 
 /** Field that carries the key; undefined when there is no key. */

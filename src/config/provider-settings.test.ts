@@ -90,6 +90,13 @@ describe('the key of a provider', () => {
     expect(found.apiKey).toBe('plain');
   });
 
+  it('comes from the environment where a variable has it, whatever the file says', async () => {
+    const text =
+      'providers: { openai: { format: openai, base_url: "https://o.example", api_key_file: not-there } }';
+    const { config } = await place.loaded(text, { OPENAI_API_KEY: 'of-the-variable' });
+    expect(config.core.providers.find(({ name }) => name === 'openai')!.apiKey).toBe('of-the-variable');
+  });
+
   it('stands in one place only, and is something that a header can carry', async () => {
     expect(await sentences(third('api_key: a, api_keys: [b]'))).toEqual([
       "E1006 provider 'third' has its key in two places",
@@ -185,6 +192,15 @@ describe('the proxy of a provider', () => {
       expect(problems, address).toMatchObject([{ code: 'E1003' }]);
       expect(JSON.stringify(problems)).not.toContain('planted');
     }
+  });
+
+  it('reads no plain HTTP on another machine, unless that is permitted', async () => {
+    const plain = (more: string) =>
+      third(`proxy: "http://proxy.example:3128", ${more}`, 'http://localhost:1234');
+    expect(await sentences(plain('api_key: k'))).toEqual([
+      expect.stringMatching(/^E1006 .*unencrypted to a proxy/),
+    ]);
+    await place.loaded(plain('allow_http: true'));
   });
 
   it('is not taken from the environment, which is said to whoever may expect it', async () => {

@@ -19,6 +19,20 @@ const table = {
 const explain = (asked: object) => explainRoute({ minuteOfDay: 0, ...asked }, table);
 
 describe('explainRoute', () => {
+  it('says where a session has its place among several, as core would have it', () => {
+    const candidates = ['anthropic', 'openai'].map((provider) => ({ provider, score: 15, weight: 5 }));
+    const to = { provider: 'anthropic', among: { by: 'cost', candidates } };
+    const shared = { ...table, routes: [{ name: 'rule 1', when: {}, to }] };
+    const places = ['a', 'b', 'c', 'd', 'e', 'f'].map(
+      (session) => explainRoute({ minuteOfDay: 0, session }, shared).reason,
+    );
+    expect(places).toContain('rule 1; openai is the place of this session, share 5 of 10 by cost');
+    expect(places).toContain('rule 1; anthropic is the place of this session, share 5 of 10 by cost');
+    expect(explainRoute({ minuteOfDay: 0 }, shared).reason).toBe(
+      'rule 1; anthropic is its turn, share 5 of 10 by cost',
+    );
+  });
+
   it('says where a request would go, as what and why', () => {
     expect(explain({ agent: 'reviewer', model: 'claude-x' })).toEqual({
       provider: 'openai',
