@@ -10,7 +10,17 @@ const build = fileURLToPath(new URL('../scripts/build.ts', import.meta.url));
 if (spawnSync(process.execPath, [build], { stdio: 'inherit' }).status !== 0)
   throw new Error('the build failed: run npm run build');
 let failed = 0;
-for (const name of ['cpu', 'latency', 'abort', 'memory', 'recorder', 'storage', 'visible', 'reloads']) {
+for (const name of [
+  'cpu',
+  'routing',
+  'latency',
+  'abort',
+  'memory',
+  'recorder',
+  'storage',
+  'visible',
+  'reloads',
+]) {
   const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))], {
     stdio: 'inherit',
   });

@@ -5,6 +5,8 @@ export interface LoadJob {
   readonly port: number;
   readonly target: string;
   readonly bodyBytes: number;
+  /** A body that means something, instead of `bodyBytes` of padding. */
+  readonly body?: string;
   readonly requests: number;
   readonly connections: number;
   /** Every n-th request is left in the middle of its answer; 0 = none. */
@@ -21,7 +23,9 @@ export interface LoadResult {
 // Keep-alive connections that send prepared bytes and count answers by their Content-Length: cheap enough not to
 // starve what is measured on a machine with two cores.
 serveJobs(async (job: LoadJob): Promise<LoadResult> => {
-  const body = Buffer.alloc(job.bodyBytes, `{"model":"claude-fake","pad":"${'lorem ipsum '.repeat(20)}"}`);
+  const padding = () =>
+    Buffer.alloc(job.bodyBytes, `{"model":"claude-fake","pad":"${'lorem ipsum '.repeat(20)}"}`);
+  const body = job.body === undefined ? padding() : Buffer.from(job.body);
   const head = `POST ${job.target} HTTP/1.1\r\nHost: 127.0.0.1:${job.port}\r\nContent-Type: application/json\r\nx-api-key: sk-ant-bench-0123456789\r\nanthropic-version: 2023-06-01\r\nUser-Agent: bench\r\nContent-Length: ${body.length}\r\n\r\n`;
   const bytes = Buffer.concat([Buffer.from(head), body]);
   const state = { left: job.requests, failures: 0, latenciesMs: [] as number[], count: 0 };

@@ -7,6 +7,7 @@ import { serveJobs } from './worker.ts';
 // /v1/fixed/<bytes>                 an answer of that size with Content-Length
 // /v1/events/<per second>/<count>   a stream of events that carry the time they were sent (nanoseconds)
 // /v1/open                          one event, then silence
+// /v1/agent/v1/…                    the same streamed answer in the format of the path, in one piece
 // anything else                     a small streamed message
 const server = createServer({ keepAliveTimeout: 600_000, requestTimeout: 0 }, (request, response) => {
   const [, , kind, first, second] = (request.url ?? '').split('/');
@@ -14,6 +15,8 @@ const server = createServer({ keepAliveTimeout: 600_000, requestTimeout: 0 }, (r
   if (kind === 'fixed') return whenRead(request, () => fixed(response, Number(first)));
   if (kind === 'events') return whenRead(request, () => events(response, Number(first), Number(second)));
   if (kind === 'open') return whenRead(request, () => open(response));
+  if (kind === 'agent')
+    return whenRead(request, () => agent(response, request.url!.endsWith('/completions')));
   whenRead(request, () => message(response));
 });
 server.on('clientError', (_error, socket) => socket.destroy());
@@ -54,6 +57,42 @@ function open(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.write('event: ping\ndata: {"type":"ping"}\n\n');
 }
+
+const words = 'The lamp is lit, the windows are clean and the fog horn waits for its evening.'.split(' ');
+
+/** Some 2 kB to 4 kB in either format: one event for each word. */
+function agent(response: ServerResponse, isChat: boolean): void {
+  const events = isChat ? chatEvents : messageEvents;
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': events.length });
+  response.end(events);
+}
+
+const chatEvents = Buffer.from(
+  `${[
+    ...words.map((content) => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })),
+    { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
+    { choices: [], usage: { prompt_tokens: 9_000, completion_tokens: words.length } },
+  ]
+    .map((chunk) => `data: ${JSON.stringify({ id: 'chatcmpl-bench', model: 'bench', ...chunk })}\n\n`)
+    .join('')}data: [DONE]\n\n`,
+);
+
+const usage = { input_tokens: 9_000, output_tokens: words.length };
+const messageEvents = Buffer.from(
+  [
+    {
+      type: 'message_start',
+      message: { id: 'msg_bench', type: 'message', role: 'assistant', model: 'bench', content: [], usage },
+    },
+    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+    ...words.map((text) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })),
+    { type: 'content_block_stop', index: 0 },
+    { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage },
+    { type: 'message_stop' },
+  ]
+    .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+    .join(''),
+);
 
 let answered = 0;
 const small = [...agentTraffic({ turns: 1 })][0]!.body;
