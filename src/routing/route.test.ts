@@ -111,6 +111,14 @@ describe('route', () => {
     expect(provider(decide(chat, [], [main]))).toBe('main');
   });
 
+  it('sends chat completions to an Anthropic-format provider where a rule or the only default leads there', () => {
+    const chat = { path: '/v1/chat/completions' };
+    const toMain = decide(chat, [rule({}, { to: { provider: 'main', model: 'claude-x' } })]);
+    expect(toMain).toMatchObject({ route: { provider: main, model: 'claude-x', reason: 'rule 1' } });
+    expect(toMain).not.toHaveProperty('route.isUnrouted');
+    expect(decide(chat, [], [main])).toMatchObject({ route: { provider: main, isUnrouted: true } });
+  });
+
   it('passes over a rule whose provider cannot understand the client, and says so', () => {
     const decision = decide({ path: '/v1/responses' }, [rule({}, { to: { provider: 'main' } })]);
     expect(provider(decision)).toBe('other');

@@ -319,9 +319,9 @@ describe('whatever comes in', () => {
       (n) =>
         `{"messages":[{"role":"user","content":"a"}],"tools":[${'{"name":"größe"},'.repeat(n)}{"name":"a"}]}`,
       (n) =>
-        `{"messages":[{"role":"assistant","tool_calls":[${chatCall.repeat(n)}${chatCall.slice(0, -1)}]}]}`,
+        `{"messages":[{"role":"assistant","tool_calls":[${chatCall.repeat(n / 4)}${chatCall.slice(0, -1)}]}]}`,
       (n) =>
-        `{"messages":[{"role":"assistant","tool_calls":[${chatCall.repeat(n)}${chatCall.slice(0, -1)}]},${chatResult.repeat(n)}${chatResult.slice(0, -1)}]}`,
+        `{"messages":[{"role":"assistant","tool_calls":[${chatCall.repeat(n / 4)}${chatCall.slice(0, -1)}]},${chatResult.repeat(n / 4)}${chatResult.slice(0, -1)}]}`,
     ];
     for (const unit of units) {
       const [small, large] = [cost(unit(4_000)), cost(unit(32_000))];

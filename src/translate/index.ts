@@ -16,6 +16,8 @@
  *   again. In a stream they have been passed on already when that shows, unless their first character tells.
  * - A provider's ids of calls are kept where Anthropic would take them and the conversation does not have them yet.
  * - A stream that ends without having announced it ends in an `error` event, never in a clean end.
+ * - A client of OpenAI gets no signatures of thinking, so its earlier reasoning cannot be given back to Anthropic. Budgets of
+ *   thinking are therefore left out in the middle of calls, where Anthropic insists on it.
  */
 
 export { type AnswerTranslator, answerTranslator } from './answer-translator.ts';
