@@ -169,24 +169,6 @@ describe('a provider', () => {
     expect(sentence).toContain(`provider 'x': invalid circuit_breaker.timeout "soon"`);
   });
 
-  it('takes over with steps that exist, and retries nothing that is a mistake of the client', async () => {
-    expect(await sentences(provider(`${good}, fallback: [anthropic, "antropic:m"]`))).toEqual([
-      "providers.x.fallback.1 names the provider 'antropic', which does not exist",
-    ]);
-    const rule = 'routes: [{to: anthropic, fallback: "nobody:m"}]';
-    expect(await sentences(rule)).toEqual([
-      "routes.0.fallback names the provider 'nobody', which does not exist",
-    ]);
-    expect(await sentences(provider(`${good}, fallback: [":m"]`))).toEqual([
-      expect.stringContaining('has a step that is not "provider:model"'),
-    ]);
-    for (const cause of [400, 401, 404, 600, '"soon"', '[429, {}]']) {
-      expect(await sentences(provider(`${good}, retries: {on: ${cause}}`)), String(cause)).toEqual([
-        expect.stringContaining('has an entry that nothing is retried for'),
-      ]);
-    }
-  });
-
   it('P18: may have max_retries 0, and 0 stays 0', async () => {
     const { config } = await place.loaded(provider(`${good}, max_retries: 0`));
     expect(config.data.shown).toMatchObject({ providers: { x: { max_retries: 0 } } });

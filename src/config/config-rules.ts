@@ -3,7 +3,7 @@ import type { ReadConfig } from './config-schema.ts';
 import { nearestName } from './nearest-name.ts';
 import { isLoopback } from './network-readers.ts';
 import { checkProvider, didYouMean } from './provider-rules.ts';
-import { readRouteTarget } from './route-target.ts';
+import { readRouteTarget } from './route-readers.ts';
 
 /** Checks what needs more than one key. Pure; finds everything, not only the first problem. */
 export function checkRules(config: ReadConfig): readonly RuleProblem[] {
@@ -67,13 +67,8 @@ function* checkNames(config: ReadConfig): Generator<RuleProblem> {
       yield { code: 'E1003', path, sentence, fix: 'Write for example "openai:gpt-5".' };
     }
   }
-  for (const [name, { fallback = [] }] of Object.entries(config.providers)) {
-    for (const [index, step] of fallback.entries())
-      yield* named(['providers', name, 'fallback', index], step.provider);
-  }
-  for (const [index, { to, fallback = [] }] of config.routes.entries()) {
+  for (const [index, { to }] of config.routes.entries()) {
     const path = ['routes', index, 'to'];
-    for (const step of fallback) yield* named(['routes', index, 'fallback'], step.provider);
     if (to.kind === 'one') yield* named(path, to.target.provider);
     else {
       for (const { provider } of to.providers ?? []) yield* named([...path, 'providers'], provider);
@@ -118,6 +113,12 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
     );
   }
   yield* checkUnused(config, notice);
+  for (const path of notApplied(config)) {
+    yield notice(
+      path,
+      `${path.map(String).join('.')} is checked and kept, but this version does not act on it`,
+    );
+  }
   for (const [name, provider] of Object.entries(config.providers)) {
     if (!provider.api_key?.startsWith('sk-ant-') || provider.format === 'anthropic') continue;
     yield notice(
@@ -143,5 +144,14 @@ function* checkUnused(
       ['routing', 'provider_profiles'],
       'no rule leads to several providers, so profiles decide nothing',
     );
+  }
+}
+
+/** Keys that somebody set and that nothing reads so far: better said than discovered. */
+function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
+  for (const [name, provider] of Object.entries(config.providers)) {
+    if (provider.max_retries > 0) yield ['providers', name, 'max_retries'];
+    if (provider.fallback_provider !== undefined) yield ['providers', name, 'fallback_provider'];
+    if (provider.circuit_breaker.enabled) yield ['providers', name, 'circuit_breaker', 'enabled'];
   }
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { headerValue, keyList, keyText, maskLogin, proxyAddress, queryValue } from './provider-readers.ts';
-import { resilienceKeys } from './resilience-schema.ts';
 import { optionalSetting, setting } from './setting.ts';
 import { duration, flag, listOf, oneOf, text, wholeNumber } from './setting-readers.ts';
 
@@ -114,7 +113,27 @@ export const providerSchema = z.strictObject({
     })
     .prefault({}),
   models: z.record(z.string(), modelSchema).prefault({}),
-  ...resilienceKeys,
+  max_retries: setting(wholeNumber(0, 10), {
+    default: 0,
+    env: ['ANTHROPIC_MAX_RETRIES'],
+    meaning: 'Tries after the first; 0 means none. Clients retry by themselves. Not applied yet.',
+  }),
+  fallback_provider: optionalSetting(text, {
+    meaning: 'Provider that takes over when this one fails. Not applied yet.',
+  }),
+  circuit_breaker: z
+    .strictObject({
+      enabled: setting(flag, {
+        default: false,
+        meaning: 'Stop asking a provider that keeps failing. Not applied yet.',
+      }),
+      max_failures: setting(wholeNumber(1, 1000), {
+        default: 5,
+        meaning: 'Failures in a row that open the breaker.',
+      }),
+      timeout: setting(duration, { default: '30s', meaning: 'Pause before the provider is tried again.' }),
+    })
+    .prefault({}),
 });
 
 export type ReadProvider = z.infer<typeof providerSchema>;

@@ -17,9 +17,8 @@ import { isLoopback } from './network-readers.ts';
 import { readProviderAddress } from './provider-address.ts';
 import { isFormat } from './provider-rules.ts';
 import type { ReadProvider } from './provider-schema.ts';
-import { resolveResilience } from './resolve-resilience.ts';
 import type { DataConfig, ResolvedConfig, StoreConfig, SupervisorConfig } from './resolved-config.ts';
-import { readRouteTarget } from './route-target.ts';
+import { readRouteTarget } from './route-readers.ts';
 
 /** What was found out beside the file's own values. */
 export interface Surroundings {
@@ -100,10 +99,9 @@ function coreConfig(config: ReadConfig, around: Surroundings): CoreConfig {
     },
     timeouts: coreTimeouts(server.timeouts, around),
     access: accessConfig(config, around),
-    providers: Object.entries(config.providers).map(([name, provider]) => ({
-      ...coreProvider(name, provider, { ...around, isDefault: name === config.default_provider }),
-      ...resolveResilience(name, config),
-    })),
+    providers: Object.entries(config.providers).map(([name, provider]) =>
+      coreProvider(name, provider, { ...around, isDefault: name === config.default_provider }),
+    ),
     defaultProvider: config.default_provider,
     routes: routeRules(config),
     claudeDirs: around.claudeDirs,

@@ -1,11 +1,10 @@
 import type { RouteCondition, RouteRule, RouteTarget } from '#core-config';
 import { parseByteSize } from './byte-size.ts';
+import { nearestName } from './nearest-name.ts';
 import { type Preference, preference } from './preference.ts';
 import { isMapping, type RawTree } from './raw-tree.ts';
-import { fallbackChain } from './resilience-readers.ts';
-import { isShortText, readRouteTarget, unknownKey } from './route-target.ts';
 import type { Reader, Reading } from './setting.ts';
-import { wholeNumber } from './setting-readers.ts';
+import { hasControlCharacter, wholeNumber } from './setting-readers.ts';
 
 const rulesMax = 200;
 const patternsMax = 100;
@@ -54,7 +53,7 @@ const example = 'Write for example: - { when: { agent: code-reviewer }, to: "ope
 
 function readRule(written: unknown, number: number): Reading<ReadRule> {
   if (!isMapping(written)) return { wrong: 'is not a mapping of keys to values', fix: example };
-  const unknown = unknownKey(written, ['name', 'when', 'to', 'fallback', 'because']);
+  const unknown = unknownKey(written, ['name', 'when', 'to', 'because']);
   if (unknown !== undefined) return unknown;
   const to = readTarget(written.to);
   if ('wrong' in to)
@@ -64,9 +63,6 @@ function readRule(written: unknown, number: number): Reading<ReadRule> {
     };
   const when = readCondition(written.when ?? {});
   if ('wrong' in when) return when;
-  const fallback = written.fallback === undefined ? undefined : fallbackChain(written.fallback);
-  if (fallback !== undefined && 'wrong' in fallback)
-    return { ...fallback, wrong: `has a fallback that ${fallback.wrong}` };
   const { name, because } = written;
   if (!isShortText(name ?? 'none') || !isShortText(because ?? 'none')) {
     return { wrong: 'has a name or because that is not a text of at most 200 characters' };
@@ -76,7 +72,6 @@ function readRule(written: unknown, number: number): Reading<ReadRule> {
       name: `rule ${number}${name === undefined ? '' : ` (${String(name)})`}`,
       when: when.value,
       to: to.value,
-      ...(fallback === undefined ? {} : { fallback: fallback.value }),
       ...(because === undefined ? {} : { because: String(because) }),
     },
   };
@@ -131,6 +126,22 @@ function readProviders(written: unknown): Reading<readonly NamedProvider[]> {
     });
   }
   return { value };
+}
+
+/** `provider`, `provider:model` (the model may have colons of its own) or a mapping of the two. */
+export function readRouteTarget(written: unknown): Reading<RouteTarget> {
+  if (typeof written === 'string') {
+    const [, provider, model] = /^\s*([^:]+?)\s*(?::\s*(.+?)\s*)?$/.exec(written) ?? [];
+    if (provider === undefined || !isShortText(written)) return { wrong: 'is not "provider:model"' };
+    return { value: { provider, ...(model === undefined ? {} : { model }) } };
+  }
+  if (!isMapping(written)) return { wrong: 'is missing' };
+  const unknown = unknownKey(written, ['provider', 'model']);
+  if (unknown !== undefined) return unknown;
+  const { provider, model } = written;
+  if (!isShortText(provider)) return { wrong: 'names no provider' };
+  if (model !== undefined && !isShortText(model)) return { wrong: 'has a model that is not a text' };
+  return { value: { provider, ...(model === undefined ? {} : { model }) } };
 }
 
 const patternKeys = ['agent', 'model', 'session', 'path', 'tag', 'class', 'tool'] as const;
@@ -199,4 +210,16 @@ function readTime(written: unknown): { fromMinute: number; toMinute: number } | 
   if (found === null) return undefined;
   const [fromHour = 0, fromRest = 0, toHour = 0, toRest = 0] = found.slice(1).map(Number);
   return { fromMinute: fromHour * 60 + fromRest, toMinute: toHour * 60 + toRest };
+}
+
+function isShortText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 200 && !hasControlCharacter(value);
+}
+
+function unknownKey(written: RawTree, known: readonly string[]): { wrong: string; fix: string } | undefined {
+  const key = Object.keys(written).find((name) => !known.includes(name));
+  if (key === undefined) return undefined;
+  const guess = nearestName(key, known);
+  const fix = guess === undefined ? `Known keys here: ${known.join(', ')}.` : `Did you mean "${guess}"?`;
+  return { wrong: `has the unknown key "${key.slice(0, 40)}"`, fix };
 }

@@ -20,7 +20,6 @@ routes:
     when: { agent: [a, "b*"], model: m, session: s, path: /v1/messages, tag: t, class: main, tool: Bash,
             header: { x-team: red }, body_bytes: ">= 1KiB", thinking: true, time: "22:00-06:30" }
     to: openai:gpt:5
-    fallback: ["gemini:m:1", openai]
     because: it is dark
   - to: { provider: gemini }
 `);
@@ -41,7 +40,6 @@ routes:
           time: { fromMinute: 1320, toMinute: 390 },
         },
         to: { provider: 'openai', model: 'gpt:5' },
-        fallback: [{ provider: 'gemini', model: 'm:1' }, { provider: 'openai' }],
         because: 'it is dark',
       },
       { name: 'rule 2', when: {}, to: { provider: 'gemini' } },
