@@ -114,37 +114,6 @@ export interface CoreProvider {
   readonly timeouts?: ProviderTimeouts;
   /** The first whose pattern fits decides about a model. */
   readonly models?: readonly ModelSettings[];
-  /** Whether it is asked again when it fails; absent = never. */
-  readonly retries?: RetrySettings;
-  /** When it is left alone because it keeps failing; absent = never. */
-  readonly breaker?: BreakerSettings;
-  /** Who takes over, in order, where the rule does not say; absent = nobody. */
-  readonly fallback?: readonly FallbackStep[];
-  /** How long a conversation stays with who took over beyond the end of its turn, milliseconds; absent = 0. */
-  readonly fallbackStayMs?: number;
-}
-
-export interface RetrySettings {
-  /** Tries after the first; 0 = none. */
-  readonly max: number;
-  /** Statuses, and ways of not answering, after which it is asked again. */
-  readonly on: readonly RetryCause[];
-  /** All waits for one request together, milliseconds. */
-  readonly maxWaitMs: number;
-}
-
-export type RetryCause = number | 'connection' | 'timeout';
-
-export interface BreakerSettings {
-  /** Failures in a row, of one model. */
-  readonly failuresMax: number;
-  readonly pauseMs: number;
-}
-
-export interface FallbackStep {
-  readonly provider: string;
-  /** Sent instead of the asked model. */
-  readonly model?: string;
 }
 
 export type KeyHeader = 'authorization' | 'x-api-key' | 'api-key' | 'x-goog-api-key';
@@ -208,8 +177,6 @@ export interface RouteRule {
   readonly name: string;
   readonly when: RouteCondition;
   readonly to: RouteTarget;
-  /** Who takes over, in order, instead of what its provider says; empty = nobody. */
-  readonly fallback?: readonly FallbackStep[];
   /** The user's own words. */
   readonly because?: string;
 }

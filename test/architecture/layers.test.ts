@@ -28,7 +28,6 @@ const layers: Readonly<Record<string, Layer>> = {
   generation: { modules: [], packages: [] },
   translate: { modules: ['#formats'], packages: [] },
   routing: { modules: ['#exchange'], types: ['#core-config'], packages: [] },
-  resilience: { modules: [], types: ['#core-config'], packages: [] },
   guard: { modules: ['#exchange'], types: ['#core-config'], packages: [] },
   journal: { modules: ['#exchange'], types: ['#core-config'], packages: [] },
   core: {
@@ -39,7 +38,6 @@ const layers: Readonly<Record<string, Layer>> = {
       '#generation',
       '#guard',
       '#journal/write',
-      '#resilience',
       '#routing',
       '#translate',
     ],
