@@ -67,8 +67,20 @@ function* checkNames(config: ReadConfig): Generator<RuleProblem> {
       yield { code: 'E1003', path, sentence, fix: 'Write for example "openai:gpt-5".' };
     }
   }
-  for (const [index, { to }] of config.routes.entries()) {
+  for (const [name, provider] of Object.entries(config.providers)) {
+    for (const written of provider.fallback ?? []) {
+      const path = ['providers', name, 'fallback'];
+      const reading = readRouteTarget(written);
+      if ('value' in reading) yield* named(path, reading.value.provider);
+      else {
+        const sentence = `provider '${name}' has an entry of fallback that ${reading.wrong}`;
+        yield { code: 'E1006', path, sentence, fix: 'Write "provider" or "provider:model".' };
+      }
+    }
+  }
+  for (const [index, { to, fallback }] of config.routes.entries()) {
     const path = ['routes', index, 'to'];
+    for (const { provider } of fallback ?? []) yield* named(['routes', index, 'fallback'], provider);
     if (to.kind === 'one') yield* named(path, to.target.provider);
     else {
       for (const { provider } of to.providers ?? []) yield* named([...path, 'providers'], provider);
@@ -113,12 +125,6 @@ function* checkNotices(config: ReadConfig): Generator<RuleProblem> {
     );
   }
   yield* checkUnused(config, notice);
-  for (const path of notApplied(config)) {
-    yield notice(
-      path,
-      `${path.map(String).join('.')} is checked and kept, but this version does not act on it`,
-    );
-  }
   for (const [name, provider] of Object.entries(config.providers)) {
     if (!provider.api_key?.startsWith('sk-ant-') || provider.format === 'anthropic') continue;
     yield notice(
@@ -144,14 +150,5 @@ function* checkUnused(
       ['routing', 'provider_profiles'],
       'no rule leads to several providers, so profiles decide nothing',
     );
-  }
-}
-
-/** Keys that somebody set and that nothing reads so far: better said than discovered. */
-function* notApplied(config: ReadConfig): Generator<readonly PropertyKey[]> {
-  for (const [name, provider] of Object.entries(config.providers)) {
-    if (provider.max_retries > 0) yield ['providers', name, 'max_retries'];
-    if (provider.fallback_provider !== undefined) yield ['providers', name, 'fallback_provider'];
-    if (provider.circuit_breaker.enabled) yield ['providers', name, 'circuit_breaker', 'enabled'];
   }
 }

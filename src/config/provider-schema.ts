@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { headerValue, keyList, keyText, maskLogin, proxyAddress, queryValue } from './provider-readers.ts';
+import { retryCauses } from './retry-causes.ts';
 import { optionalSetting, setting } from './setting.ts';
 import { duration, flag, listOf, oneOf, text, wholeNumber } from './setting-readers.ts';
 
@@ -116,16 +117,33 @@ export const providerSchema = z.strictObject({
   max_retries: setting(wholeNumber(0, 10), {
     default: 0,
     env: ['ANTHROPIC_MAX_RETRIES'],
-    meaning: 'Tries after the first; 0 means none. Clients retry by themselves. Not applied yet.',
+    meaning:
+      'Tries after the first, before the client has been told anything; 0 means none. Clients retry by themselves.',
   }),
+  retries: z
+    .strictObject({
+      on: setting(retryCauses, {
+        default: [429, 500, 502, 503, 504, 529, 'no-answer'],
+        meaning: 'What is tried again: statuses, and `no-answer` for connections that brought none.',
+      }),
+      max_wait: setting(duration, {
+        default: '30s',
+        meaning: 'All waits of one request together; a longer `Retry-After` goes to the client.',
+      }),
+    })
+    .prefault({}),
   fallback_provider: optionalSetting(text, {
-    meaning: 'Provider that takes over when this one fails. Not applied yet.',
+    meaning: 'Provider that takes over when this one fails; its own `fallback_provider` comes after it.',
+  }),
+  fallback: optionalSetting(listOf(text), {
+    meaning:
+      'Who takes over when this one fails, in this order, `provider` or `provider:model`; instead of `fallback_provider`.',
   }),
   circuit_breaker: z
     .strictObject({
       enabled: setting(flag, {
         default: false,
-        meaning: 'Stop asking a provider that keeps failing. Not applied yet.',
+        meaning: 'Stop asking a provider, or a model of it, that keeps failing.',
       }),
       max_failures: setting(wholeNumber(1, 1000), {
         default: 5,

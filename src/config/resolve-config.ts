@@ -15,6 +15,7 @@ import { resolveTarget } from './balance-target.ts';
 import type { ReadConfig } from './config-schema.ts';
 import { isLoopback } from './network-readers.ts';
 import { readProviderAddress } from './provider-address.ts';
+import { providerResilience } from './provider-resilience.ts';
 import { isFormat } from './provider-rules.ts';
 import type { ReadProvider } from './provider-schema.ts';
 import type { DataConfig, ResolvedConfig, StoreConfig, SupervisorConfig } from './resolved-config.ts';
@@ -100,7 +101,7 @@ function coreConfig(config: ReadConfig, around: Surroundings): CoreConfig {
     timeouts: coreTimeouts(server.timeouts, around),
     access: accessConfig(config, around),
     providers: Object.entries(config.providers).map(([name, provider]) =>
-      coreProvider(name, provider, { ...around, isDefault: name === config.default_provider }),
+      coreProvider(name, provider, config, around),
     ),
     defaultProvider: config.default_provider,
     routes: routeRules(config),
@@ -152,8 +153,10 @@ function routeRules(config: ReadConfig): RouteRule[] {
 function coreProvider(
   name: string,
   provider: ReadProvider,
-  around: Surroundings & { readonly isDefault: boolean },
+  config: ReadConfig,
+  around: Surroundings,
 ): CoreProvider {
+  const isDefault = name === config.default_provider;
   const reading = readProviderAddress(provider.base_url ?? '', {
     allowHttp: provider.allow_http,
     format: provider.format,
@@ -171,11 +174,12 @@ function coreProvider(
   );
   const timeouts = providerTimeouts(provider.timeouts);
   const models = Object.entries(provider.models).map(([match, model]) => modelSettings(match, model));
+  const resilience = providerResilience(name, config);
   return {
     name,
     format: provider.format,
     ...reading.value,
-    auth: provider.auth ?? (keys.length > 0 ? 'key' : around.isDefault ? 'client' : 'none'),
+    auth: provider.auth ?? (keys.length > 0 ? 'key' : isDefault ? 'client' : 'none'),
     ...(keys[0] === undefined ? {} : { apiKey: keys[0].key }),
     ...(keys.length < 2 ? {} : { apiKeys: keys }),
     ...(keyHeader === undefined ? {} : { keyHeader }),
@@ -186,6 +190,7 @@ function coreProvider(
     ...(proxy === undefined || proxy === 'none' ? {} : { proxy }),
     ...(Object.keys(timeouts).length === 0 ? {} : { timeouts }),
     ...(models.length === 0 ? {} : { models }),
+    ...(resilience === undefined ? {} : { resilience }),
   };
 }
 

@@ -53,7 +53,7 @@ const example = 'Write for example: - { when: { agent: code-reviewer }, to: "ope
 
 function readRule(written: unknown, number: number): Reading<ReadRule> {
   if (!isMapping(written)) return { wrong: 'is not a mapping of keys to values', fix: example };
-  const unknown = unknownKey(written, ['name', 'when', 'to', 'because']);
+  const unknown = unknownKey(written, ['name', 'when', 'to', 'because', 'fallback']);
   if (unknown !== undefined) return unknown;
   const to = readTarget(written.to);
   if ('wrong' in to)
@@ -63,6 +63,8 @@ function readRule(written: unknown, number: number): Reading<ReadRule> {
     };
   const when = readCondition(written.when ?? {});
   if ('wrong' in when) return when;
+  const fallback = written.fallback === undefined ? undefined : readFallback(written.fallback);
+  if (fallback !== undefined && 'wrong' in fallback) return fallback;
   const { name, because } = written;
   if (!isShortText(name ?? 'none') || !isShortText(because ?? 'none')) {
     return { wrong: 'has a name or because that is not a text of at most 200 characters' };
@@ -73,8 +75,21 @@ function readRule(written: unknown, number: number): Reading<ReadRule> {
       when: when.value,
       to: to.value,
       ...(because === undefined ? {} : { because: String(because) }),
+      ...(fallback === undefined ? {} : { fallback: fallback.value }),
     },
   };
+}
+
+function readFallback(written: unknown): Reading<readonly RouteTarget[]> {
+  const entries: unknown[] = Array.isArray(written) ? written : [written];
+  if (entries.length > providersMax) return { wrong: `has more than ${providersMax} entries of fallback` };
+  const value: RouteTarget[] = [];
+  for (const entry of entries) {
+    const one = readRouteTarget(entry);
+    if ('wrong' in one) return { ...one, wrong: `has an entry of fallback that ${one.wrong}` };
+    value.push(one.value);
+  }
+  return { value };
 }
 
 function readTarget(written: unknown): Reading<ReadTarget> {

@@ -114,6 +114,26 @@ export interface CoreProvider {
   readonly timeouts?: ProviderTimeouts;
   /** The first whose pattern fits decides about a model. */
   readonly models?: readonly ModelSettings[];
+  /** Absent = what it answers, or that it does not, goes to the client as it is. */
+  readonly resilience?: ProviderResilience;
+}
+
+/** What happens when a provider fails, before the client has been told anything. */
+export interface ProviderResilience {
+  readonly retry?: RetrySettings;
+  readonly breaker?: { readonly failuresMax: number; readonly openMs: number };
+  /** Who takes over, in this order. */
+  readonly fallback?: readonly RouteTarget[];
+}
+
+export interface RetrySettings {
+  /** Tries after the first, at least 1. */
+  readonly max: number;
+  readonly statuses: readonly number[];
+  /** Also when there was no answer at all. */
+  readonly onNoAnswer: boolean;
+  /** All waits of one request together. */
+  readonly waitMsMax: number;
 }
 
 export type KeyHeader = 'authorization' | 'x-api-key' | 'api-key' | 'x-goog-api-key';
@@ -179,6 +199,8 @@ export interface RouteRule {
   readonly to: RouteTarget;
   /** The user's own words. */
   readonly because?: string;
+  /** Who takes over when where it leads fails; absent = as that provider has it. */
+  readonly fallback?: readonly RouteTarget[];
 }
 
 export interface RouteTarget {

@@ -42,6 +42,7 @@ function watchClient(core: CoreContext, exchange: RunningExchange): void {
     if (!core.running.delete(exchange)) return;
     socket.off('close', left);
     count(core, exchange);
+    tellBreaker(core, exchange);
   };
   const left = (): void => {
     clientGone(exchange);
@@ -56,6 +57,15 @@ function watchClient(core: CoreContext, exchange: RunningExchange): void {
 }
 
 function ignore(): void {}
+
+/** How the last attempt went, when that shows only at the end of its answer. */
+function tellBreaker({ breakers }: CoreContext, { tried, end, status }: RunningExchange): void {
+  if (tried === undefined) return;
+  const { provider, model } = tried;
+  if (end === 'finished') breakers.note(provider, model, { kind: 'answered', status });
+  else if (end === 'upstream-broken' || end === 'timed-out')
+    breakers.note(provider, model, { kind: 'no-answer', cause: 'broke off in the middle of its answer' });
+}
 
 function count({ metrics }: CoreContext, exchange: RunningExchange): void {
   const since = (atUs: number | undefined): number | undefined =>

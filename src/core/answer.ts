@@ -12,7 +12,6 @@ import { noteKeepAlive } from './upstream.ts';
 export function takeAnswer(core: CoreContext, exchange: RunningExchange, answer: IncomingMessage): void {
   const { journal, response } = exchange;
   exchange.providerActiveAtUs = nowUs();
-  exchange.isAttemptOpen = false;
   const head = responseHeadersFor(answer.rawHeaders);
   const trouble =
     head.strangeCoding === undefined
@@ -24,7 +23,7 @@ export function takeAnswer(core: CoreContext, exchange: RunningExchange, answer:
   }
   noteKeepAlive(answer.socket, head.keepAliveMs);
   core.providerHealth.answered(exchange.provider);
-  journal.attemptEnded({ attempt: exchange.attempt, result: 'answered', status: answer.statusCode! });
+  exchange.endAttempt({ result: 'answered', status: answer.statusCode! });
   journal.responseOpened({
     source: 'provider',
     status: answer.statusCode!,
@@ -57,7 +56,7 @@ function composeHead(
 }
 
 function failOnHead(core: CoreContext, exchange: RunningExchange, cause: string): void {
-  exchange.journal.attemptEnded({ attempt: exchange.attempt, result: 'refused', cause });
+  exchange.endAttempt({ result: 'refused', cause });
   core.providerHealth.failed(exchange.provider, cause);
   failExchange(core, exchange, {
     problem: { code: 'upstream-invalid', detail: cause },

@@ -3,8 +3,10 @@ import type { HeaderList, Roster } from '#exchange';
 import type { WorkerPlace } from '#generation';
 import type { Guard } from '#guard';
 import type { JournalWriter } from '#journal/write';
+import type { StickySteps } from '#resilience';
 import type { AgentNames } from './agent-names.ts';
 import type { Balance } from './balance.ts';
+import type { Breakers } from './breakers.ts';
 import type { BufferSweep } from './buffer-sweep.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -27,6 +29,9 @@ export interface CoreContext {
   readonly agentNames: AgentNames;
   /** Who was chosen how often, where several share the work. */
   readonly balance: Balance;
+  readonly breakers: Breakers;
+  /** Conversations that another provider has taken over. */
+  readonly stickySteps: StickySteps;
   readonly running: Roster<RunningExchange>;
   /** Exchanges that may be open at once. */
   readonly exchangesMax: number;

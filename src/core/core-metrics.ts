@@ -24,6 +24,22 @@ export function workerMetrics(core: CoreContext): readonly Metric[] {
       label: 'provider',
       counts: core.providerHealth.failures,
     }),
+    metric('provider_retries_total', 'Tries after the first at the same provider.', {
+      label: 'provider',
+      counts: core.metrics.retries,
+    }),
+    metric('provider_fallbacks_total', 'Requests that went on to another provider, by the one that failed.', {
+      label: 'provider',
+      counts: core.metrics.fallbacks,
+    }),
+    metric('breaker_opened_total', 'Times that a circuit breaker opened.', {
+      label: 'provider',
+      counts: core.breakers.opened,
+    }),
+    metric('breakers_open', 'Models of a provider that are not asked at the moment.', {
+      label: 'provider',
+      counts: core.breakers.openNow,
+    }),
     metric('open_exchanges', 'Exchanges that are open.', core.running.size),
     metric('open_exchanges_max', 'Exchanges that may be open at once.', core.exchangesMax),
     metric('piped_requests', 'Requests that proxy-data answers through the front.', core.metrics.piped),

@@ -3,6 +3,7 @@ import { nowUs } from './clock.ts';
 import type { CoreContext } from './core-context.ts';
 import { failExchange } from './fail.ts';
 import type { RunningExchange } from './running-exchange.ts';
+import { triesAgain } from './try-again.ts';
 
 /** How long the end of an answer waits for a journal that neither writes nor fails, microseconds. */
 const endHeldUsMax = 5_000_000;
@@ -52,7 +53,7 @@ function checkDeadline(core: CoreContext, exchange: RunningExchange, atUs: numbe
     if (!exchange.isProviderPaused && isOver(exchange.providerActiveAtUs, upstreamIdleMs, atUs)) {
       silent(core, exchange, 'upstream-timeout', `no byte of the answer for ${upstreamIdleMs} ms`);
     }
-  } else if (exchange.answerPhase === 'none') {
+  } else if (exchange.answerPhase === 'none' && exchange.perseverance?.isWaiting !== true) {
     if (exchange.isUploaded) {
       if (isOver(exchange.clientActiveAtUs, upstreamFirstByteMs, atUs))
         silent(core, exchange, 'upstream-timeout', `no answer for ${upstreamFirstByteMs} ms`);
@@ -87,9 +88,9 @@ function silent(
   cause: string,
 ): void {
   if (exchange.isAttemptOpen && code === 'upstream-timeout') {
-    exchange.isAttemptOpen = false;
-    exchange.journal.attemptEnded({ attempt: exchange.attempt, result: 'timed-out', cause });
     core.providerHealth.failed(exchange.provider, cause);
+    if (triesAgain(core, exchange, { kind: 'no-answer', cause }, { result: 'timed-out', cause })) return;
+    exchange.endAttempt({ result: 'timed-out', cause });
   }
   failExchange(core, exchange, { problem: { code, detail: cause }, end: 'timed-out', cause });
 }

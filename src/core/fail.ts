@@ -69,12 +69,7 @@ export function cutExchange(exchange: RunningExchange): void {
 }
 
 function abandonAttempt(exchange: RunningExchange, cause: string | undefined): void {
-  exchange.isAttemptOpen = false;
-  exchange.journal.attemptEnded({
-    attempt: exchange.attempt,
-    result: 'abandoned',
-    ...(cause === undefined ? {} : { cause }),
-  });
+  exchange.endAttempt({ result: 'abandoned', ...(cause === undefined ? {} : { cause }) });
 }
 
 /**

@@ -1,4 +1,6 @@
-import type { Problem } from '#exchange';
+import type { IncomingMessage } from 'node:http';
+import { headerValue, type Problem } from '#exchange';
+import { outcomeOfAnswer } from '#resilience';
 import { type Decision, type Missing, route } from '#routing';
 import { type Arrival, accept } from './accept.ts';
 import type { AgentClues } from './agent-names.ts';
@@ -10,12 +12,15 @@ import { failBroken, failExchange } from './fail.ts';
 import { HeldBody } from './held-body.ts';
 import { type Peeked, peek } from './peek.ts';
 import { peekAgentClues, peekBody } from './peek-body.ts';
-import { type CoreRoute, planRequest, type RequestPlan } from './plan-request.ts';
+import { isModelRequest, mayPersevere, Perseverance } from './persevere.ts';
+import { type CoreRoute, planRequest, type RequestPlan, withoutQuery } from './plan-request.ts';
 import { refuse } from './refuse.ts';
 import { relayRequest } from './relay.ts';
 import type { RunningExchange } from './running-exchange.ts';
+import { Tally } from './tally.ts';
 import { teeRewritten } from './tee.ts';
 import { AnswerTranslation } from './translate-answer.ts';
+import { triesAgain } from './try-again.ts';
 
 /**
  * The life of an exchange: peek, route, accept, plan, attempt, relay both ways; the tee into the journal is part of
@@ -124,42 +129,84 @@ interface SendOrder {
   readonly arrival: Arrival;
   readonly chosen: CoreRoute;
   readonly held?: HeldBody | undefined;
+  /** There when it is held by somebody who may send it again. */
+  readonly body?: Uint8Array;
+  /** Since the attempt before this one. */
+  readonly waitMs?: number;
+}
+
+/** Sends the request where its route leads: once, or until somebody answers it well where that is configured. */
+function sendOn(core: CoreContext, exchange: RunningExchange, order: SendOrder): void {
+  const { arrival, chosen, held } = order;
+  if (!mayPersevere(exchange, withoutQuery(arrival.path), chosen)) {
+    sendOnce(core, exchange, order);
+    return;
+  }
+  Perseverance.begin(core, exchange, { chosen, held }, conversationOf(exchange), (next) =>
+    sendOnce(core, exchange, { arrival, ...next }),
+  )
+    .then((tooMuch) => {
+      if (tooMuch !== undefined) sendOnce(core, exchange, { arrival, chosen, held: tooMuch });
+    })
+    .catch((error: unknown) => failInside(core, exchange, error));
+}
+
+/** Requests that belong together are served by the same one. */
+function conversationOf({ request }: RunningExchange): string | undefined {
+  const session = headerValue(request.rawHeaders, 'x-claude-code-session-id');
+  if (session === undefined) return undefined;
+  return `${session} ${headerValue(request.rawHeaders, 'x-claude-code-agent-id') ?? ''}`.slice(0, 200);
 }
 
 /** Plans the request for the provider of the route, and sends it. */
-function sendOn(core: CoreContext, exchange: RunningExchange, order: SendOrder): void {
+function sendOnce(core: CoreContext, exchange: RunningExchange, order: SendOrder): void {
   exchange.provider = order.chosen.provider.name;
   const plan = planRequest(core, exchange, order);
   if (plan instanceof Promise) {
     plan
       .then((ready) => {
-        if (ready !== undefined && exchange.answerPhase === 'none') tryProvider(core, exchange, ready);
+        if (ready !== undefined && exchange.answerPhase === 'none') tryProvider(core, exchange, ready, order);
       })
       .catch((error: unknown) => failInside(core, exchange, error));
   } else {
-    tryProvider(core, exchange, plan);
+    tryProvider(core, exchange, plan, order);
   }
 }
 
-function tryProvider(core: CoreContext, exchange: RunningExchange, plan: RequestPlan): void {
+function tryProvider(
+  core: CoreContext,
+  exchange: RunningExchange,
+  plan: RequestPlan,
+  order: SendOrder,
+): void {
   const { upstream, path, headers } = plan;
-  const { name, origin } = upstream.provider;
-  exchange.attempt += 1;
-  exchange.providerRequest = exchange.providerResponse = undefined;
-  exchange.journal.attemptStarted({ attempt: exchange.attempt, provider: name, origin });
-  exchange.isAttemptOpen = true;
+  if (!beginAttempt(core, exchange, plan, order)) {
+    const { name } = upstream.provider;
+    const detail = plan.model === undefined ? name : `${name}, ${plan.model}`;
+    failExchange(core, exchange, { problem: { code: 'breaker-open', detail }, end: 'answered-by-us' });
+    return;
+  }
   const translation =
     plan.context === undefined ? undefined : new AnswerTranslation(core, exchange, plan.context);
   try {
+    // One that was given up for another attempt has no say any more.
     const request = attempt(
       upstream,
       { method: exchange.request.method!, path, headers },
       {
-        answered: (answer) =>
-          translation === undefined ? takeAnswer(core, exchange, answer) : translation.take(answer),
-        failed: (failure) => noAnswer(core, exchange, failure),
-        brokeOff: (error) =>
-          translation === undefined ? failBroken(core, exchange, error) : translation.brokeOff(error),
+        answered: (answer) => {
+          if (isAnsweredBadly(core, exchange, answer)) return;
+          if (translation === undefined) takeAnswer(core, exchange, answer);
+          else translation.take(answer);
+        },
+        failed: (failure) => {
+          if (exchange.upstreamRequest === request) noAnswer(core, exchange, failure);
+        },
+        brokeOff: (error) => {
+          if (exchange.upstreamRequest !== request) return;
+          if (translation === undefined) failBroken(core, exchange, error);
+          else translation.brokeOff(error);
+        },
       },
     );
     exchange.upstreamRequest = request;
@@ -176,6 +223,50 @@ function tryProvider(core: CoreContext, exchange: RunningExchange, plan: Request
   }
 }
 
+/** Writes down that an attempt begins; false when its breaker keeps it away. */
+function beginAttempt(
+  core: CoreContext,
+  exchange: RunningExchange,
+  { upstream, model }: RequestPlan,
+  { arrival, waitMs = 0 }: SendOrder,
+): boolean {
+  const { name, origin } = upstream.provider;
+  exchange.tried = undefined;
+  if (core.breakers.watches(name) && isModelRequest(exchange.request.method!, withoutQuery(arrival.path))) {
+    if (!core.breakers.admits(name, model)) return false;
+    exchange.tried = { provider: name, model };
+  }
+  exchange.attempt += 1;
+  exchange.providerRequest = exchange.providerResponse = undefined;
+  if (exchange.attempt > 1) {
+    exchange.requestSent = new Tally();
+    exchange.clientActiveAtUs = nowUs();
+  }
+  exchange.journal.attemptStarted({
+    attempt: exchange.attempt,
+    provider: name,
+    origin,
+    ...(model === undefined ? {} : { model }),
+    ...(waitMs === 0 ? {} : { waitMs }),
+  });
+  exchange.isAttemptOpen = true;
+  return true;
+}
+
+/** True when another attempt follows instead. */
+function isAnsweredBadly(
+  core: CoreContext,
+  exchange: RunningExchange,
+  { statusCode, rawHeaders }: IncomingMessage,
+): boolean {
+  if (exchange.tried === undefined && exchange.perseverance === undefined) return false;
+  const status = statusCode!;
+  const outcome = outcomeOfAnswer(status, rawHeaders, Date.now());
+  if (!triesAgain(core, exchange, outcome, { result: 'answered', status }, status >= 400)) return false;
+  core.providerHealth.answered(exchange.provider);
+  return true;
+}
+
 /** A body that is whole and may be other bytes than the client's. */
 function sendBody(exchange: RunningExchange, body: Uint8Array, isRewritten: boolean): void {
   exchange.requestSent.add(body);
@@ -189,11 +280,11 @@ function noAnswer(
   { result, problem, cause }: AttemptFailure,
 ): void {
   if (exchange.answerPhase !== 'none') return;
-  exchange.isAttemptOpen = false;
-  exchange.journal.attemptEnded({ attempt: exchange.attempt, result, cause });
   if (core.providerHealth.failed(exchange.provider, cause)) {
     core.log.warn('a provider gives no answer', { provider: exchange.provider, problem, cause });
   }
+  if (triesAgain(core, exchange, { kind: 'no-answer', cause }, { result, cause })) return;
+  exchange.endAttempt({ result, cause });
   failExchange(core, exchange, { problem: { code: problem, detail: cause }, end: 'upstream-broken', cause });
 }
 

@@ -53,6 +53,19 @@ export class Metrics {
   eventStreams = 0;
   uncaught = 0;
 
+  /** Tries after the first one, by provider. */
+  readonly retries = new Map<string, number>();
+  /** Requests that another provider took over, by the one that had failed. */
+  readonly fallbacks = new Map<string, number>();
+
+  retry(provider: string): void {
+    count(this.retries, provider);
+  }
+
+  fallback(from: string): void {
+    count(this.fallbacks, from);
+  }
+
   /** Answered without touching a provider and without a record. */
   refused(code: ProblemCode): void {
     count(this.#refused, code);

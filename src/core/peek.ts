@@ -1,5 +1,6 @@
 import type { Known } from '#routing';
 import type { Arrival } from './accept.ts';
+import { withoutQuery } from './plan-request.ts';
 
 /** What the head of a request says: for the rules, and about how its body comes. */
 export interface Peeked extends Known {
@@ -84,9 +85,4 @@ function isOldClaudeCode(userAgent: string | undefined): boolean {
 /** Claude Code gives its checks of commands a minute; turns of an agent have five or ten. */
 function isSafetyCheck(userAgent = '', timeoutSeconds = Number.NaN): boolean {
   return timeoutSeconds <= 60 && userAgent.startsWith('claude-cli/');
-}
-
-function withoutQuery(path: string): string {
-  const at = path.indexOf('?');
-  return at < 0 ? path : path.slice(0, at);
 }

@@ -42,6 +42,8 @@ export interface RequestPlan {
   readonly isRewritten?: boolean;
   /** The beginning of the client's body, when somebody has looked at it. */
   readonly held?: HeldBody | undefined;
+  /** As far as it is known. */
+  readonly model?: string | undefined;
   /** There when the answer has to be said in the client's format. */
   readonly context?: AnswerContext;
 }
@@ -53,6 +55,8 @@ interface PlanOrder {
   readonly arrival: Arrival;
   readonly chosen: CoreRoute;
   readonly held?: HeldBody | undefined;
+  /** The whole of it, where it is held by somebody who may send it again. */
+  readonly body?: Uint8Array | undefined;
 }
 
 /**
@@ -83,17 +87,18 @@ export function planRequest(
   const target = targetOf(core, arrival, upstream);
   noteRoute(core, exchange, chosen, { path: target });
   const headers = providerHeadersFor(exchange.request.rawHeaders, method!, upstream);
-  return { upstream, path: target, headers, held: order.held };
+  const whole = order.body === undefined ? {} : { body: order.body };
+  return { upstream, path: target, headers, held: order.held, model: chosen.askedModel, ...whole };
 }
 
 /** Everything else of the body stays as the client wrote it. */
 async function patched(
   core: CoreContext,
   exchange: RunningExchange,
-  { arrival, chosen, held }: PlanOrder,
+  { arrival, chosen, held, body: given }: PlanOrder,
   upstream: Upstream,
 ): Promise<RequestPlan | undefined> {
-  const body = await wholeBody(core, exchange, held);
+  const body = given ?? (await wholeBody(core, exchange, held));
   if (body === undefined) return undefined;
   const askedModel = modelOf(body);
   const wanted = chosen.model ?? askedModel;
@@ -105,7 +110,7 @@ async function patched(
   const sent = changed ?? body;
   const { rawHeaders, method } = exchange.request;
   const headers = providerHeadersFor(rawHeaders, method!, upstream, sent.length);
-  return { upstream, path, headers, body: sent, isRewritten: changed !== undefined };
+  return { upstream, path, headers, body: sent, isRewritten: changed !== undefined, model: wanted };
 }
 
 /**
@@ -151,10 +156,10 @@ const requestIn: Readonly<
 async function translated(
   core: CoreContext,
   exchange: RunningExchange,
-  { chosen, held, translation }: PlanOrder & { readonly translation: Translation },
+  { chosen, held, body: given, translation }: PlanOrder & { readonly translation: Translation },
   upstream: Upstream,
 ): Promise<RequestPlan | undefined> {
-  const body = await wholeBody(core, exchange, held);
+  const body = given ?? (await wholeBody(core, exchange, held));
   if (body === undefined) return undefined;
   const askedModel = modelOf(body);
   const { name: model, overrides } = providerModel(chosen.provider, chosen.model ?? askedModel ?? '');
@@ -173,7 +178,16 @@ async function translated(
     bodyBytes: said.body.length,
     isStreaming: said.isStreaming,
   });
-  return { upstream, path, headers, body: said.body, isRewritten: true, context: said.context };
+  const { body: sent, context } = said;
+  return {
+    upstream,
+    path,
+    headers,
+    body: sent,
+    isRewritten: true,
+    context,
+    model: chosen.model ?? askedModel,
+  };
 }
 
 /** Providers of the other format cannot count without answering. */
@@ -246,7 +260,7 @@ function targetOf({ fingerprints }: CoreContext, { path }: Arrival, { provider }
   return targetFor(path, provider, (target) => fingerprints.target(target));
 }
 
-function withoutQuery(path: string): string {
+export function withoutQuery(path: string): string {
   const at = path.indexOf('?');
   return at < 0 ? path : path.slice(0, at);
 }

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type {
+  AttemptEnded,
   ExchangeClosed,
   ExchangeEnd,
   ExchangeId,
@@ -10,6 +11,7 @@ import type {
 } from '#exchange';
 import type { ExchangeJournal } from '#journal/write';
 import { nowUs } from './clock.ts';
+import type { Perseverance } from './persevere.ts';
 import { Tally } from './tally.ts';
 
 /**
@@ -46,9 +48,16 @@ export class RunningExchange implements RosterMember {
   isUploaded = false;
   upstreamRequest: ClientRequest | undefined;
   isAttemptOpen = false;
+  /** What was decided about the attempt that runs, for the record. */
+  attemptRemark: string | undefined;
+  /** There while the request may be sent again. */
+  perseverance: Perseverance | undefined;
+  /** Whose breaker hears how the attempt that runs went; absent when none does, or it has heard. */
+  tried: { readonly provider: string; readonly model: string | undefined } | undefined;
 
   readonly requestReceived = new Tally();
-  readonly requestSent = new Tally();
+  /** Of the attempt that runs or ran last. */
+  requestSent = new Tally();
   readonly responseReceived = new Tally();
   readonly responseSent = new Tally();
   /** The last attempt as the provider's end of it was, where that has other bytes than the client's. */
@@ -87,6 +96,14 @@ export class RunningExchange implements RosterMember {
     this.journal = parts.journal;
     this.request = parts.request;
     this.response = parts.response;
+  }
+
+  /** Writes down how the attempt that runs went. */
+  endAttempt(ended: Omit<AttemptEnded, 'attempt' | 'reason'>): void {
+    this.isAttemptOpen = false;
+    const remark = this.attemptRemark === undefined ? {} : { reason: this.attemptRemark };
+    this.attemptRemark = undefined;
+    this.journal.attemptEnded({ attempt: this.attempt, ...ended, ...remark });
   }
 
   /** Lets the end of the answer go; does nothing when it is gone, or shall not go any more. */

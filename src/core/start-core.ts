@@ -14,9 +14,11 @@ import {
 } from '#generation';
 import { createGuard } from '#guard';
 import { fingerprintHeaders, fingerprintTarget, openJournal } from '#journal/write';
+import { StickySteps } from '#resilience';
 import { connectionsMax, descriptorLimit, exchangesMax } from './admission.ts';
 import { AgentNames } from './agent-names.ts';
 import { Balance } from './balance.ts';
+import { Breakers } from './breakers.ts';
 import { BufferSweep } from './buffer-sweep.ts';
 import type { CoreContext, Fingerprints } from './core-context.ts';
 import { watchDeadlines } from './deadlines.ts';
@@ -60,6 +62,10 @@ export interface CoreParts {
   readonly descriptorsMax?: number;
 }
 
+/** How long a conversation that was taken over stays there. */
+const stickyMs = 5 * 60_000;
+const conversationsMax = 10_000;
+
 /** Starts proxy-core in this process. Rejects with a sentence for a person when it cannot serve. */
 export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promise<Core> {
   const { config } = order;
@@ -72,6 +78,7 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
   const descriptorsMax = parts.descriptorsMax ?? descriptorLimit();
   // Filled when the listeners stand; the guard and the upstreams look at it with every request.
   const ownPorts = [...(config.ports ?? [])];
+  const breakers = new Breakers(config.providers, log);
   const core: CoreContext = {
     config,
     version: order.version,
@@ -87,7 +94,9 @@ export async function startCore(order: CoreOrder, parts: CoreParts = {}): Promis
     exchangesMax: exchangesMax(descriptorsMax),
     bufferSweep: new BufferSweep(),
     metrics: new Metrics(),
-    balance: new Balance(),
+    balance: new Balance((provider, model) => breakers.isOpen(provider, model)),
+    breakers,
+    stickySteps: new StickySteps({ holdMs: stickyMs, entriesMax: conversationsMax }),
     providerHealth: new ProviderHealth(),
     recorderStatus: new RecorderStatusReader(config.dataDir),
     log,

@@ -36,10 +36,9 @@ export class AnswerTranslation {
     const core = this.#core;
     const exchange = this.#exchange;
     const status = answer.statusCode!;
-    exchange.isAttemptOpen = false;
     exchange.providerActiveAtUs = exchange.clientActiveAtUs = nowUs();
     core.providerHealth.answered(exchange.provider);
-    exchange.journal.attemptEnded({ attempt: exchange.attempt, result: 'answered', status });
+    exchange.endAttempt({ result: 'answered', status });
     teeTranslated(exchange, answer);
     const body = decoded(answer);
     const isSuccess = status >= 200 && status < 300;

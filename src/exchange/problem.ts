@@ -90,6 +90,11 @@ export const problems = {
     type: 'api_error',
     sentence: 'The provider sent something that cannot be understood or passed on.',
   },
+  'breaker-open': {
+    status: 503,
+    type: 'overloaded_error',
+    sentence: 'The provider kept failing and is not asked for a while (circuit breaker).',
+  },
   'upstream-timeout': {
     status: 504,
     type: 'timeout_error',

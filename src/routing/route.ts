@@ -16,6 +16,10 @@ export interface Route<P extends RoutedProvider = RoutedProvider> {
   readonly reason: string;
   /** What the choice among several counts now; whoever sends the request remembers it. */
   readonly counted?: { readonly group: string; readonly counts: Counts };
+  /** Who takes over when it fails; absent = as the provider has it. */
+  readonly fallback?: RouteRule['fallback'];
+  /** It is answered where it leads or not at all. */
+  readonly isFixed?: true;
   /** No rule has claimed it. */
   readonly isUnrouted?: true;
 }
@@ -44,7 +48,7 @@ export function route<P extends RoutedProvider>(
   const format = clientFormatOf(known.method, known.path);
   // Claude Code judges with these whether a command is safe to run. Its verdicts are made for its own model.
   if (known.requestClass === 'auxiliary')
-    return byDefault(known, table, 'auxiliary requests are never rerouted');
+    return fixed(byDefault(known, table, 'auxiliary requests are never rerouted'));
   const passedOver: string[] = [];
   for (const rule of table.routes ?? []) {
     if (format === undefined && rule.when.path === undefined) continue;
@@ -65,7 +69,9 @@ export function route<P extends RoutedProvider>(
     if (known.mayBeSafetyCheck === true) {
       if (known.body === undefined) return { kind: 'missing', missing: 'body' };
       if (known.body.tools === undefined || known.body.tools.length === 0)
-        return byDefault(known, table, 'what looks like a safety check of Claude Code is never rerouted');
+        return fixed(
+          byDefault(known, table, 'what looks like a safety check of Claude Code is never rerouted'),
+        );
     }
     const { model, why, counted } = target;
     const reason = [
@@ -80,10 +86,12 @@ export function route<P extends RoutedProvider>(
         reason: reason.join('; '),
         ...(model === undefined ? {} : { model }),
         ...(counted === undefined ? {} : { counted }),
+        ...(rule.fallback === undefined ? {} : { fallback: rule.fallback }),
       },
     };
   }
-  return byDefault(known, table, ['no rule claims it', ...passedOver].join('; '));
+  const decision = byDefault(known, table, ['no rule claims it', ...passedOver].join('; '));
+  return known.mayBeSafetyCheck === true ? fixed(decision) : decision;
 }
 
 const atTheBeginning: BalanceState = { isOpen: () => false, countsOf: () => undefined };
@@ -131,6 +139,10 @@ function targetOf(rule: RouteRule, { known, table, balance }: Choice): Target {
 function canServe({ method, path }: Known, { format }: RoutedProvider): boolean {
   const asked = clientFormatOf(method, path);
   return asked === undefined || asked === format || translationOf(method, path, format) !== undefined;
+}
+
+function fixed<P extends RoutedProvider>(decision: Decision<P>): Decision<P> {
+  return decision.kind === 'route' ? { ...decision, route: { ...decision.route, isFixed: true } } : decision;
 }
 
 function byDefault<P extends RoutedProvider>(known: Known, table: RouteTable<P>, why: string): Decision<P> {

@@ -1,10 +1,20 @@
 import { readFileSync } from 'node:fs';
-import type { BodySide, ExchangeClosed, JournalEntry, ResponseOpened, RouteChosen } from '#exchange';
+import type {
+  AttemptEnded,
+  AttemptStarted,
+  BodySide,
+  ExchangeClosed,
+  JournalEntry,
+  ResponseOpened,
+  RouteChosen,
+} from '#exchange';
 import { createFrameReader, listJournals } from '#journal/read';
 
 /** What the journal says about one exchange, the last word counts. */
 export interface JournaledExchange {
   readonly route?: RouteChosen;
+  /** In order, each with how it ended. */
+  readonly attempts: readonly (AttemptStarted & Partial<AttemptEnded>)[];
   readonly responseOpened?: ResponseOpened;
   readonly closed?: ExchangeClosed;
   readonly request: Buffer;
@@ -30,6 +40,7 @@ export async function readExchanges(journalDirectory: string): Promise<Journaled
     const bytes = (kind: `${BodySide}-bytes`) =>
       Buffer.concat(own.flatMap((frame) => (frame.kind === kind ? [frame.bytes] : [])));
     const exchange: { -readonly [Key in keyof JournaledExchange]: JournaledExchange[Key] } = {
+      attempts: [],
       request: bytes('request-bytes'),
       response: bytes('response-bytes'),
       providerRequest: bytes('provider-request-bytes'),
@@ -37,6 +48,13 @@ export async function readExchanges(journalDirectory: string): Promise<Journaled
     };
     for (const frame of own) {
       if (frame.kind === 'route-chosen') exchange.route = frame.payload;
+      if (frame.kind === 'attempt-started') exchange.attempts = [...exchange.attempts, frame.payload];
+      if (frame.kind === 'attempt-ended') {
+        const { payload } = frame;
+        exchange.attempts = exchange.attempts.map((each) =>
+          each.attempt === payload.attempt ? { ...each, ...payload } : each,
+        );
+      }
       if (frame.kind === 'response-opened') exchange.responseOpened = frame.payload;
       if (frame.kind === 'exchange-closed') exchange.closed = frame.payload;
     }
