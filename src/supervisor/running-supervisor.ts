@@ -392,6 +392,8 @@ export class RunningSupervisor {
       return await replaceServices(this.#services, request);
     } finally {
       this.#isReplacing = false;
+      // Whoever has the receipt finds in the file what it says.
+      this.#writeState();
     }
   }
 

@@ -1,32 +1,25 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type FakeProvider, type Throughline, waitFor } from '#test-support';
 import {
-  type FakeProvider,
-  startFakeProvider,
-  startThroughline,
-  type Throughline,
-  waitFor,
-  witnessedAnswer,
-} from '#test-support';
-import { copyRelease, runCommand, stateOf } from './handover-fixture.ts';
+  copyRelease,
+  runCommand,
+  startWitnessed,
+  stateOf,
+  type WitnessedThroughline,
+} from './handover-fixture.ts';
 import { StrictClients } from './strict-client.ts';
 
 // Releases that are broken in every way a release can be: whoever tries to upgrade to one is told why not, and so is
 // whoever looks at the status afterwards. Clients see nothing of it.
+let witnessed: WitnessedThroughline | undefined;
 let provider: FakeProvider;
 let throughline: Throughline;
 beforeAll(async () => {
-  provider = await startFakeProvider();
-  provider.respondWith((request) => {
-    const isLong = request.header('x-claude-code-session-id')?.startsWith('long') === true;
-    return witnessedAnswer(request, isLong ? 1_000 : 4);
-  });
-  throughline = await startThroughline({ providerOrigin: provider.origin });
+  witnessed = await startWitnessed({ longPauseMsMax: 1_000 });
+  ({ provider, throughline } = witnessed);
 });
-afterAll(async () => {
-  await throughline?.stop();
-  await provider?.close();
-});
+afterAll(() => witnessed?.close());
 
 const core = () => stateOf(throughline).services.find(({ service }) => service === 'core');
 

@@ -4,19 +4,57 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { type RunState, readRunStates } from '#supervisor';
 import {
+  type FakeProvider,
   listStored,
   makeTempDir,
   ownCli,
   projectDirectory,
   recordFaults,
+  startFakeProvider,
   startNode,
+  startThroughline,
   type TempDir,
   type Throughline,
   type Witnessed,
   waitFor,
+  witnessedAnswer,
 } from '#test-support';
 
 /** For tests of replacements: what runs, the command line beside it, other releases, and what has to be stored. */
+
+export interface WitnessedThroughline {
+  readonly provider: FakeProvider;
+  readonly throughline: Throughline;
+  close(): Promise<void>;
+}
+
+/**
+ * Throughline with a provider for `StrictClients`.
+ * @param longPauseMsMax between two events in a session whose name begins with `long`; the others are short
+ * @param node that runs it; absent = this one
+ */
+export async function startWitnessed({
+  longPauseMsMax = 2_500,
+  ...settings
+}: {
+  readonly longPauseMsMax?: number;
+  readonly node?: string;
+} = {}): Promise<WitnessedThroughline> {
+  const provider = await startFakeProvider();
+  provider.respondWith((request) => {
+    const isLong = request.header('x-claude-code-session-id')?.startsWith('long') === true;
+    return witnessedAnswer(request, isLong ? longPauseMsMax : 4);
+  });
+  const throughline = await startThroughline({ providerOrigin: provider.origin, ...settings });
+  return {
+    provider,
+    throughline,
+    close: async () => {
+      await throughline.stop();
+      await provider.close();
+    },
+  };
+}
 
 /** What the supervisor in charge wrote last. */
 export function stateOf(throughline: Throughline): RunState {

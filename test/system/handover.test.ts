@@ -13,25 +13,26 @@ import {
   waitFor,
   witnessedAnswer,
 } from '#test-support';
-import { copyRelease, expectStored, runCommand, stateOf } from './handover-fixture.ts';
+import {
+  copyRelease,
+  expectStored,
+  runCommand,
+  startWitnessed,
+  stateOf,
+  type WitnessedThroughline,
+} from './handover-fixture.ts';
 import { StrictClients } from './strict-client.ts';
 
 // Everything is replaced while strict clients work: no refusal, no reset, no 5xx, no other byte, and all of it stored.
 // Many hand-overs under a heavier load are in handover-load.test.ts.
+let witnessed: WitnessedThroughline | undefined;
 let provider: FakeProvider;
 let throughline: Throughline;
 beforeEach(async () => {
-  provider = await startFakeProvider();
-  provider.respondWith((request) => {
-    const isLong = request.header('x-claude-code-session-id')?.startsWith('long') === true;
-    return witnessedAnswer(request, isLong ? 2_500 : 4);
-  });
-  throughline = await startThroughline({ providerOrigin: provider.origin });
+  witnessed = await startWitnessed();
+  ({ provider, throughline } = witnessed);
 });
-afterEach(async () => {
-  await throughline?.stop();
-  await provider?.close();
-});
+afterEach(() => witnessed?.close());
 
 const state = (): RunState => stateOf(throughline);
 

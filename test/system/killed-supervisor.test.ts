@@ -6,31 +6,28 @@ import {
   createWitness,
   type FakeProvider,
   ownCli,
-  startFakeProvider,
   startNode,
-  startThroughline,
   type Throughline,
   waitFor,
-  witnessedAnswer,
 } from '#test-support';
-import { expectStored, runCommand, stateOf } from './handover-fixture.ts';
+import {
+  expectStored,
+  runCommand,
+  startWitnessed,
+  stateOf,
+  type WitnessedThroughline,
+} from './handover-fixture.ts';
 import { StrictClients } from './strict-client.ts';
 
 // Supervisors are killed while strict clients work: no refusal, no reset, no 5xx, no other byte, and all of it stored.
+let witnessed: WitnessedThroughline | undefined;
 let provider: FakeProvider;
 let throughline: Throughline;
 beforeEach(async () => {
-  provider = await startFakeProvider();
-  provider.respondWith((request) => {
-    const isLong = request.header('x-claude-code-session-id')?.startsWith('long') === true;
-    return witnessedAnswer(request, isLong ? 2_500 : 4);
-  });
-  throughline = await startThroughline({ providerOrigin: provider.origin });
+  witnessed = await startWitnessed();
+  ({ provider, throughline } = witnessed);
 });
-afterEach(async () => {
-  await throughline?.stop();
-  await provider?.close();
-});
+afterEach(() => witnessed?.close());
 
 /** Killed one after the other; `THROUGHLINE_TEST_KILLED_SUPERVISORS=20` is the long run. */
 const kills = Number(process.env.THROUGHLINE_TEST_KILLED_SUPERVISORS ?? 4);

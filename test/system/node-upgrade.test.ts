@@ -1,15 +1,14 @@
 import { readlinkSync, realpathSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createWitness, type FakeProvider, type Throughline, waitFor } from '#test-support';
 import {
-  createWitness,
-  type FakeProvider,
-  startFakeProvider,
-  startThroughline,
-  type Throughline,
-  waitFor,
-  witnessedAnswer,
-} from '#test-support';
-import { expectStored, nodeOf, runCommand, stateOf } from './handover-fixture.ts';
+  expectStored,
+  nodeOf,
+  runCommand,
+  startWitnessed,
+  stateOf,
+  type WitnessedThroughline,
+} from './handover-fixture.ts';
 import { StrictClients } from './strict-client.ts';
 
 // What a user does who installs another Node: runs `throughline upgrade` with it. Nobody notices, and nothing of the
@@ -17,20 +16,14 @@ import { StrictClients } from './strict-client.ts';
 const oldNode = nodeOf(24);
 const newNode = nodeOf(26);
 
+let witnessed: WitnessedThroughline | undefined;
 let provider: FakeProvider;
 let throughline: Throughline;
 beforeEach(async () => {
-  provider = await startFakeProvider();
-  provider.respondWith((request) => {
-    const isLong = request.header('x-claude-code-session-id')?.startsWith('long') === true;
-    return witnessedAnswer(request, isLong ? 2_500 : 4);
-  });
-  throughline = await startThroughline({ providerOrigin: provider.origin, node: oldNode });
+  witnessed = await startWitnessed({ node: oldNode });
+  ({ provider, throughline } = witnessed);
 });
-afterEach(async () => {
-  await throughline?.stop();
-  await provider?.close();
-});
+afterEach(() => witnessed?.close());
 
 /** The programs that the supervisor in charge and its services run, as the system knows them. */
 function nodesInCharge(): Record<string, string> {
