@@ -169,6 +169,23 @@ describe('a provider', () => {
     expect(sentence).toContain(`provider 'x': invalid circuit_breaker.timeout "soon"`);
   });
 
+  it('is taken over by providers that exist, and nothing is tried again that is a mistake of the client', async () => {
+    expect(await sentences(provider(`${good}, fallback: [anthropic, "antropic:m"]`))).toEqual([
+      "providers.x.fallback names the provider 'antropic', which does not exist",
+    ]);
+    expect(await sentences('routes: [{to: anthropic, fallback: "nobody:m"}]')).toEqual([
+      "routes.0.fallback names the provider 'nobody', which does not exist",
+    ]);
+    expect(await sentences(provider(`${good}, fallback: [":m"]`))).toEqual([
+      expect.stringContaining("provider 'x' has an entry of fallback that"),
+    ]);
+    for (const cause of [400, 401, 404, 600, '"soon"', '[429, {}]']) {
+      expect(await sentences(provider(`${good}, retries: {on: ${cause}}`)), String(cause)).toEqual([
+        expect.stringContaining('has an entry that nothing is tried again for'),
+      ]);
+    }
+  });
+
   it('P18: may have max_retries 0, and 0 stays 0', async () => {
     const { config } = await place.loaded(provider(`${good}, max_retries: 0`));
     expect(config.data.shown).toMatchObject({ providers: { x: { max_retries: 0 } } });
