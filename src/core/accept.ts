@@ -59,11 +59,11 @@ function watchClient(core: CoreContext, exchange: RunningExchange): void {
 function ignore(): void {}
 
 /** How the last attempt went, when that shows only at the end of its answer. */
-function tellBreaker({ breakers }: CoreContext, { tried, end, status }: RunningExchange): void {
+function tellBreaker({ breakers }: CoreContext, { tried, end, problem, status }: RunningExchange): void {
   if (tried === undefined) return;
   const { provider, model } = tried;
   if (end === 'finished') breakers.note(provider, model, { kind: 'answered', status });
-  else if (end === 'upstream-broken' || end === 'timed-out')
+  else if (end === 'upstream-broken' || end === 'timed-out' || problem?.startsWith('upstream-'))
     breakers.note(provider, model, { kind: 'no-answer', cause: 'broke off in the middle of its answer' });
 }
 

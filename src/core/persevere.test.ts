@@ -24,6 +24,7 @@ const settings: Readonly<Record<string, Partial<CoreProvider>>> = {
   chained: { resilience: { fallback: [{ provider: 'chat', model: 'gpt-4o' }, { provider: 'last' }] } },
   breaking: { resilience: { breaker, fallback: [{ provider: 'last' }] } },
   lonely: { resilience: { breaker } },
+  halving: { format: 'openai', resilience: { breaker } },
   stalling: { timeouts: { firstByteMs: 400 }, resilience: { fallback: [{ provider: 'last' }] } },
   chat: { format: 'openai', apiKey: 'key-of-chat', auth: 'key', basePath: '/base', versionPath: '' },
   last: { apiKey: 'key-of-last', auth: 'key' },
@@ -285,6 +286,20 @@ describe('a circuit breaker', () => {
     expect(await metrics()).toMatch(/^throughline_breaker_opened_total\{provider="breaking"\} 1$/m);
     expect(await metrics()).toMatch(/^throughline_breakers_open\{provider="breaking"\} 1$/m);
     expect(core.logs()).toContain('it kept failing');
+  });
+
+  it('opens also for answers that cannot be used: half a stream, and what is no answer at all', async () => {
+    of('halving').respondOnceWith({
+      headers: [['content-type', 'text/event-stream']],
+      body: ['data: x'],
+      framing: 'chunked',
+      ending: 'reset',
+    });
+    await ask('halving').catch(() => undefined);
+    of('halving').respondOnceWith({ body: ['this is no JSON'] });
+    expect((await ask('halving')).status).toBe(502);
+    const answer = await ask('halving');
+    expect(answer.header('x-throughline-problem')).toBe('breaker-open');
   });
 
   it('tells the client when nobody takes over, in a way that it retries', async () => {

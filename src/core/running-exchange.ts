@@ -6,6 +6,7 @@ import type {
   ExchangeId,
   HeaderList,
   Problem,
+  ProblemCode,
   RosterMember,
   RouteChosen,
 } from '#exchange';
@@ -85,6 +86,7 @@ export class RunningExchange implements RosterMember {
   /** Status the client was told; 0 when none. */
   status = 0;
   end: ExchangeEnd | undefined;
+  problem: ProblemCode | undefined;
 
   constructor(parts: {
     readonly id: ExchangeId;
@@ -119,6 +121,7 @@ export class RunningExchange implements RosterMember {
   close(end: ExchangeEnd, problem?: Problem, cause?: string): Promise<void> {
     if (this.end !== undefined) return Promise.resolve();
     this.end = end;
+    this.problem = problem?.code;
     const closed: { -readonly [Key in keyof ExchangeClosed]?: ExchangeClosed[Key] } = {
       end,
       requestReceived: this.requestReceived.snapshot(),

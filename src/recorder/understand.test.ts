@@ -254,6 +254,19 @@ describe('the proof that nothing was altered', () => {
     });
   });
 
+  it('holds for what went as it came to a provider of another format, and not for what was said in other words', () => {
+    const target = '/v1/chat/completions';
+    expect(understand({ target }).exchange).toMatchObject({
+      requestUnaltered: true,
+      responseUnaltered: true,
+    });
+    const providerRequest = closing(Buffer.from('{}'), response).requestReceived;
+    expect(understand({ target, closed: { providerRequest } }).exchange).toMatchObject({
+      requestUnaltered: false,
+      responseUnaltered: false,
+    });
+  });
+
   it('fails loudly when other bytes were sent than received', () => {
     const altered = closing(askBody(), Buffer.from(response.toString().replace('claude', 'CLAUDE')));
     const { exchange, mismatches } = understand({ response, closed: { responseSent: altered.responseSent } });

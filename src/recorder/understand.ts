@@ -55,7 +55,12 @@ export function understandExchange(
   const headers = opened?.headers ?? [];
   const client = clientFacts(headers);
   const own = responseOpened?.source === 'throughline';
-  const isTranslated = route !== undefined && dialect !== undefined && !dialect.name.startsWith(route.format);
+  const isOtherFormat =
+    route !== undefined && dialect !== undefined && !dialect.name.startsWith(route.format);
+  // What no rule has claimed may have gone as it came to a provider of the other format.
+  const wentAsItCame =
+    closed !== undefined && closed.providerRequest === undefined && route?.upstreamTarget !== '';
+  const isTranslated = isOtherFormat && !wentAsItCame;
   const about = { closed, isOwnAnswer: own };
   const request = proveBody('request', bodies.request.bytes, {
     ...about,

@@ -1,12 +1,13 @@
 import { asObject, asText, type JsonObject, parseJson } from '#formats';
 import { contextSentence } from './context-limit.ts';
+import { errorAnswer } from './error-answer.ts';
 import {
   errorClassOf,
   type ProviderError,
   pageText,
   readProviderError,
 } from './openai-to-anthropic-error.ts';
-import { headerValue, retryAfterOf } from './retry-after.ts';
+import { headerValue } from './retry-after.ts';
 import type { ErrorAnswer } from './translated-answer.ts';
 
 /** An error as clients of OpenAI know it. */
@@ -32,19 +33,11 @@ export function anthropicToOpenAiError(
 ): ErrorAnswer {
   const value = parseJson(body);
   const said = readProviderError(value) ?? { message: pageText(body) };
-  const requestId = headerValue(headers, 'request-id') ?? asText(asObject(value)?.request_id, 128);
-  const error = openAiError(status, said);
-  const provider = {
-    ...error.provider,
-    status,
-    ...(requestId === undefined ? {} : { request_id: requestId }),
-  };
-  const retryAfterSeconds = retryAfterOf(value, said.message, headers);
-  return {
-    status: error.status,
-    body: openAiErrorBody({ ...error, provider }),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  };
+  return errorAnswer(openAiError(status, said), {
+    ...{ status, value, message: said.message, headers },
+    requestId: headerValue(headers, 'request-id') ?? asText(asObject(value)?.request_id, 128),
+    toBody: openAiErrorBody,
+  });
 }
 
 /** The error of an `error` event, or of an answer that came with status 200. */

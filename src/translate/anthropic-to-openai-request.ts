@@ -1,4 +1,4 @@
-import { asArray, asObject, type JsonObject, jsonBytesMax } from '#formats';
+import { asArray, asObject, type JsonObject } from '#formats';
 import { blocksOf } from './anthropic-to-openai-content.ts';
 import { readTurns, translateTurns } from './anthropic-to-openai-messages.ts';
 import { answerForm, listLeftFields, samplingFields } from './anthropic-to-openai-settings.ts';
@@ -6,7 +6,8 @@ import { declaredToolNames, translateTools } from './anthropic-to-openai-tools.t
 import type { ModelCapabilities } from './capabilities.ts';
 import { createDroppedWords } from './dropped-words.ts';
 import { estimateRequest } from './estimate-tokens.ts';
-import { jsonText, parseExactJson } from './exact-json.ts';
+import { jsonText } from './exact-json.ts';
+import { readRequestBody } from './read-request-body.ts';
 import { asksForThinking, reasoningFields } from './reasoning-effort.ts';
 import { createToolIds } from './tool-ids.ts';
 import { createToolNames } from './tool-names.ts';
@@ -35,14 +36,10 @@ export function anthropicToOpenAiRequest(body: Uint8Array, options: RequestOptio
     dropped: dropped.list(),
   });
 
-  if (body.length > jsonBytesMax) {
-    const mebibytes = jsonBytesMax / 1024 / 1024;
-    return refused(`The request is larger than ${mebibytes} MiB, which is the most that can be translated.`);
-  }
-  const request = asObject(parseExactJson(body));
-  if (request === undefined) return refused('The body is not a JSON object, so it cannot be translated.');
-  if (!Array.isArray(request.messages)) return refused('The request has no list of messages.');
-  const read = readTurns(request.messages);
+  const readable = readRequestBody(body);
+  if ('sentence' in readable) return refused(readable.sentence);
+  const { request, messages } = readable;
+  const read = readTurns(messages);
   if ('sentence' in read) return refused(read.sentence);
 
   const { capabilities } = options;

@@ -1,6 +1,7 @@
 import { asArray, asObject, asText, type JsonObject, parseJson, utf8 } from '#formats';
 import { contextSentence } from './context-limit.ts';
-import { headerValue, retryAfterOf } from './retry-after.ts';
+import { errorAnswer } from './error-answer.ts';
+import { headerValue } from './retry-after.ts';
 import type { ErrorAnswer } from './translated-answer.ts';
 
 /** An error as the Messages API has it: type and status belong together. */
@@ -25,19 +26,11 @@ export function openAiToAnthropicError(
 ): ErrorAnswer {
   const value = parseJson(body);
   const said = readProviderError(value) ?? { message: pageText(body) };
-  const requestId = headerValue(headers, 'x-request-id');
-  const error = anthropicError(status, said);
-  const provider = {
-    ...error.provider,
-    status,
-    ...(requestId === undefined ? {} : { request_id: requestId }),
-  };
-  const retryAfterSeconds = retryAfterOf(value, said.message, headers);
-  return {
-    status: error.status,
-    body: errorBody({ ...error, provider }),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  };
+  return errorAnswer(anthropicError(status, said), {
+    ...{ status, value, message: said.message, headers },
+    requestId: headerValue(headers, 'x-request-id'),
+    toBody: errorBody,
+  });
 }
 
 /** The error inside of an answer or of a chunk that came with status 200; undefined when there is none. */

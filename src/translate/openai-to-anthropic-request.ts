@@ -1,8 +1,8 @@
-import { asArray, asObject, type JsonObject, jsonBytesMax } from '#formats';
+import { asArray, asObject, type JsonObject } from '#formats';
 import type { ClaudeCapabilities } from './claude-capabilities.ts';
 import { createDroppedWords } from './dropped-words.ts';
 import { estimateRequest } from './estimate-tokens.ts';
-import { jsonText, parseExactJson } from './exact-json.ts';
+import { jsonText } from './exact-json.ts';
 import { textBlock } from './openai-to-anthropic-content.ts';
 import {
   type AnthropicTurn,
@@ -17,6 +17,7 @@ import {
   thinkingFields,
 } from './openai-to-anthropic-settings.ts';
 import { declaredFunctionNames, translateFunctions } from './openai-to-anthropic-tools.ts';
+import { readRequestBody } from './read-request-body.ts';
 import { createToolIds } from './tool-ids.ts';
 import { createToolNames } from './tool-names.ts';
 import type { TranslatedRequest } from './translated-request.ts';
@@ -46,13 +47,9 @@ export function openAiToAnthropicRequest(body: Uint8Array, options: ChatRequestO
     dropped: dropped.list(),
   });
 
-  if (body.length > jsonBytesMax) {
-    const mebibytes = jsonBytesMax / 1024 / 1024;
-    return refused(`The request is larger than ${mebibytes} MiB, which is the most that can be translated.`);
-  }
-  const request = asObject(parseExactJson(body));
-  if (request === undefined) return refused('The body is not a JSON object, so it cannot be translated.');
-  if (!Array.isArray(request.messages)) return refused('The request has no list of messages.');
+  const readable = readRequestBody(body);
+  if ('sentence' in readable) return refused(readable.sentence);
+  const { request, messages } = readable;
   if (asArray(request.functions).length > 0) {
     return refused('The request uses the old field "functions", which cannot be translated; use "tools".');
   }
@@ -61,7 +58,7 @@ export function openAiToAnthropicRequest(body: Uint8Array, options: ChatRequestO
   const shared = { capabilities, dropped };
   const names = createToolNames(declaredFunctionNames(request));
   const ids = createToolIds('anthropic');
-  const read = translateChatMessages(request.messages, { names, ids, dropped });
+  const read = translateChatMessages(messages, { names, ids, dropped });
   if ('sentence' in read) return refused(read.sentence);
   if (read.turns.length === 0) return refused('Nothing is left of the messages that could be sent.');
 
