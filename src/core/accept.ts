@@ -61,10 +61,9 @@ function ignore(): void {}
 /** How the last attempt went, when that shows only at the end of its answer. */
 function tellBreaker({ breakers }: CoreContext, { tried, end, problem, status }: RunningExchange): void {
   if (tried === undefined) return;
-  const { provider, model } = tried;
-  if (end === 'finished') breakers.note(provider, model, { kind: 'answered', status });
+  if (end === 'finished') breakers.note(tried, { kind: 'answered', status });
   else if (end === 'upstream-broken' || end === 'timed-out' || problem?.startsWith('upstream-'))
-    breakers.note(provider, model, { kind: 'no-answer', cause: 'broke off in the middle of its answer' });
+    breakers.note(tried, { kind: 'no-answer', cause: 'broke off in the middle of its answer' });
 }
 
 function count({ metrics }: CoreContext, exchange: RunningExchange): void {

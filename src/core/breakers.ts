@@ -13,6 +13,13 @@ import type { Log } from './log.ts';
 /** Models have names of the client's choice: more of them share no breaker, they have none. */
 const breakersMax = 2_000;
 
+/** A request that was let through to a provider. */
+export interface Tried {
+  readonly provider: string;
+  readonly model: string | undefined;
+  readonly isProbe: boolean;
+}
+
 /** One for each model of each provider that has `circuit_breaker` enabled. They begin closed with every process. */
 export class Breakers {
   readonly #options = new Map<string, BreakerOptions>();
@@ -55,13 +62,14 @@ export class Breakers {
     return this.#options.has(provider);
   }
 
-  /** Whether a request may be sent now; the one that is let through after a pause is the probe. */
-  admits(provider: string, model = ''): boolean {
+  /** Whether a request may be sent now, and whether it is the one that is let through after a pause, to find out. */
+  admits(provider: string, model = ''): 'yes' | 'as-probe' | 'no' {
     const options = this.#options.get(provider);
-    if (options === undefined) return true;
-    const { state, isAdmitted } = breakerAdmits(this.#state(provider, model), this.#nowMs(), options);
-    this.#set(provider, model, state);
-    return isAdmitted;
+    if (options === undefined) return 'yes';
+    const admission = breakerAdmits(this.#state(provider, model), this.#nowMs(), options);
+    this.#set(provider, model, admission.state);
+    if (!admission.isAdmitted) return 'no';
+    return admission.isProbe === true ? 'as-probe' : 'yes';
   }
 
   /**
@@ -74,12 +82,12 @@ export class Breakers {
     return models.length > 0 && models.every((each) => this.#isOpen(provider, each));
   }
 
-  note(provider: string, model: string | undefined, outcome: Outcome): void {
+  note({ provider, model, isProbe }: Tried, outcome: Outcome): void {
     const options = this.#options.get(provider);
     if (options === undefined) return;
     const key = model ?? '';
     const before = this.#state(provider, key);
-    const state = noteOutcome(before, outcome, this.#nowMs(), options);
+    const state = noteOutcome(before, { outcome, isProbe }, this.#nowMs(), options);
     this.#set(provider, key, state);
     if (state.kind === before.kind) return;
     const of = { provider, ...(key === '' ? {} : { model: key }) };

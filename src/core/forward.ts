@@ -15,7 +15,7 @@ import { peekAgentClues, peekBody } from './peek-body.ts';
 import { isModelRequest, mayPersevere, Perseverance } from './persevere.ts';
 import { type CoreRoute, planRequest, type RequestPlan, withoutQuery } from './plan-request.ts';
 import { refuse } from './refuse.ts';
-import { relayRequest } from './relay.ts';
+import { relayRequest, relayWhole } from './relay.ts';
 import type { RunningExchange } from './running-exchange.ts';
 import { Tally } from './tally.ts';
 import { teeRewritten } from './tee.ts';
@@ -133,16 +133,19 @@ interface SendOrder {
   readonly body?: Uint8Array;
   /** Since the attempt before this one. */
   readonly waitMs?: number;
+  /** Is told instead of the client when the request cannot be said for this provider. */
+  readonly refused?: ((sentence: string) => void) | undefined;
 }
 
 /** Sends the request where its route leads: once, or until somebody answers it well where that is configured. */
 function sendOn(core: CoreContext, exchange: RunningExchange, order: SendOrder): void {
   const { arrival, chosen, held } = order;
-  if (!mayPersevere(exchange, withoutQuery(arrival.path), chosen)) {
+  const path = withoutQuery(arrival.path);
+  if (!mayPersevere(exchange, path, chosen)) {
     sendOnce(core, exchange, order);
     return;
   }
-  Perseverance.begin(core, exchange, { chosen, held }, conversationOf(exchange), (next) =>
+  Perseverance.begin(core, exchange, { path, chosen, held }, conversationOf(exchange), (next) =>
     sendOnce(core, exchange, { arrival, ...next }),
   )
     .then((tooMuch) => {
@@ -195,7 +198,7 @@ function tryProvider(
       { method: exchange.request.method!, path, headers },
       {
         answered: (answer) => {
-          if (isAnsweredBadly(core, exchange, answer)) return;
+          if (exchange.upstreamRequest !== request || isAnsweredBadly(core, exchange, answer)) return;
           if (translation === undefined) takeAnswer(core, exchange, answer);
           else translation.take(answer);
         },
@@ -212,7 +215,7 @@ function tryProvider(
     exchange.upstreamRequest = request;
     exchange.forwardedAtUs = nowUs();
     if (plan.body === undefined) relayRequest(core, exchange, request, plan.held);
-    else sendBody(exchange, plan.body, plan.isRewritten === true);
+    else sendBody(core, exchange, plan.body, plan.isRewritten === true);
   } catch (error) {
     const cause = (error as Error).message;
     failExchange(core, exchange, {
@@ -233,8 +236,9 @@ function beginAttempt(
   const { name, origin } = upstream.provider;
   exchange.tried = undefined;
   if (core.breakers.watches(name) && isModelRequest(exchange.request.method!, withoutQuery(arrival.path))) {
-    if (!core.breakers.admits(name, model)) return false;
-    exchange.tried = { provider: name, model };
+    const admission = core.breakers.admits(name, model);
+    if (admission === 'no') return false;
+    exchange.tried = { provider: name, model, isProbe: admission === 'as-probe' };
   }
   exchange.attempt += 1;
   exchange.providerRequest = exchange.providerResponse = undefined;
@@ -268,10 +272,19 @@ function isAnsweredBadly(
 }
 
 /** A body that is whole and may be other bytes than the client's. */
-function sendBody(exchange: RunningExchange, body: Uint8Array, isRewritten: boolean): void {
+function sendBody(
+  core: CoreContext,
+  exchange: RunningExchange,
+  body: Uint8Array,
+  isRewritten: boolean,
+): void {
   exchange.requestSent.add(body);
-  if (isRewritten) teeRewritten(exchange, body);
-  exchange.upstreamRequest!.end(body);
+  if (isRewritten) {
+    teeRewritten(exchange, body);
+    exchange.upstreamRequest!.end(body);
+  } else {
+    relayWhole(core, exchange, exchange.upstreamRequest!, body);
+  }
 }
 
 function noAnswer(

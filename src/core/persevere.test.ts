@@ -25,6 +25,14 @@ const settings: Readonly<Record<string, Partial<CoreProvider>>> = {
   breaking: { resilience: { breaker, fallback: [{ provider: 'last' }] } },
   lonely: { resilience: { breaker } },
   halving: { format: 'openai', resilience: { breaker } },
+  // Of these two every test has models of its own: breakers are remembered.
+  tired: { resilience: { breaker, retry, fallback: [{ provider: 'last' }] } },
+  probed: { resilience: { breaker: { failuresMax: 1, openMs: 1_000 } } },
+  picky: { resilience: { fallback: [{ provider: 'narrow' }, { provider: 'last' }] } },
+  dainty: { resilience: { fallback: [{ provider: 'narrow' }] } },
+  narrow: { format: 'openai', apiKey: 'key-of-narrow', auth: 'key' },
+  chatty: { format: 'openai', apiKey: 'key-of-chatty', auth: 'key', resilience: { retry } },
+  talking: { format: 'openai', resilience: { fallback: [{ provider: 'last' }] } },
   stalling: { timeouts: { firstByteMs: 400 }, resilience: { fallback: [{ provider: 'last' }] } },
   chat: { format: 'openai', apiKey: 'key-of-chat', auth: 'key', basePath: '/base', versionPath: '' },
   last: { apiKey: 'key-of-last', auth: 'key' },
@@ -165,6 +173,42 @@ describe('a provider with retries', () => {
     expect(exchange.attempts).toHaveLength(1);
   });
 
+  it('is not asked again once its answer has begun', async () => {
+    of('retrying').respondOnceWith({ body: ['{"begun":'], claimedLength: 100, ending: 'reset' });
+    expect((await ask('retrying')).isComplete).toBe(false);
+    expect(of('retrying').requests).toHaveLength(1);
+    expect((await lastExchange()).closed!.end).toBe('upstream-broken');
+  });
+
+  it('is told the same in its own words, and the client reads one stream whose head came with its first event', async () => {
+    of('chatty').respondOnceWith({ status: 503, body: ['{"error":{"message":"full"}}'] });
+    const answer = await ask('chatty', { body: body.replace('"stream":false', '"stream":true') });
+    expect([answer.status, answer.header('content-type')]).toEqual([
+      200,
+      expect.stringContaining('event-stream'),
+    ]);
+    expect(answer.body.toString().match(/^event: message_start$/gm)).toHaveLength(1);
+    expect(answer.body.toString()).toMatch(/^event: message_stop$/m);
+    const [first, second] = of('chatty').requests;
+    expect(first!.body.equals(second!.body)).toBe(true);
+    for (const request of of('chatty').requests) expect(request.rawHead.toString()).not.toContain('planted');
+    const { closed, providerResponse } = await lastExchange();
+    expect(providerResponse.toString()).not.toContain('full');
+    expect(closed!.providerRequest!.bytes).toBe(second!.body.length);
+  });
+
+  it('has what came behind a body in pieces in its record, as without retries', async () => {
+    const client = await openRaw(core.url);
+    client.send(
+      `POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:${core.port}\r\nx-to: retrying\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\n{}\r\n0\r\nx-sum: 7\r\n\r\n`,
+      'POST',
+    );
+    const request = await of('retrying').request(0);
+    await waitFor(() => request.bodyBytes === 2, { what: 'the body at the provider' });
+    expect((await lastExchange()).closed!.requestTrailers).toEqual(['x-sum', '7']);
+    client.socket.destroy();
+  });
+
   it('P12: counts its retries', async () => {
     expect(await metrics()).toMatch(/^throughline_provider_retries_total\{provider="retrying"\} [1-9]/m);
   });
@@ -251,6 +295,43 @@ describe('a provider with somebody to take over', () => {
     expect(of('chained').requests).toHaveLength(2);
   });
 
+  it('keeps a turn that it has taken over also when it fails there itself: the client tries again, and finds it', async () => {
+    const headers: [string, string][] = [['x-claude-code-session-id', 'session-of-a-failing-turn']];
+    of('chained').respondOnceWith({ status: 529, body: ['busy'] });
+    of('chat').respondOnceWith({ headers: [['content-type', 'application/json']], body: [chatAnswer] });
+    await ask('chained', { headers });
+    of('chat').respondOnceWith({ status: 500, body: ['{"error":{"message":"broken"}}'] });
+    expect((await ask('chained', { headers, body: middle })).status).toBe(500);
+    of('chat').respondOnceWith({ headers: [['content-type', 'application/json']], body: [chatAnswer] });
+    expect((await ask('chained', { headers, body: middle })).status).toBe(200);
+    expect([of('chained').requests.length, of('chat').requests.length]).toEqual([1, 3]);
+  });
+
+  it('passes over who cannot be told the request, and never calls that a mistake of the client', async () => {
+    for (const name of ['picky', 'dainty']) of(name).respondWith(() => ({ status: 529, body: ['busy'] }));
+    const messages = [
+      { role: 'critic', content: 'A role that only one provider knows.' },
+      { role: 'user', content: 'go on' },
+    ];
+    const cannot = JSON.stringify({ model: 'm', max_tokens: 9, messages });
+    expect((await ask('picky', { body: cannot })).status).toBe(200);
+    expect(of('narrow').requests).toEqual([]);
+    expect(of('last').requests[0]!.body.toString()).toBe(cannot);
+    expect((await lastExchange()).route!.reason).toMatch(
+      /last takes over: narrow cannot be told the request/,
+    );
+    const answer = await ask('dainty', { body: cannot });
+    expect([answer.status, answer.header('x-throughline-problem')]).toEqual([503, 'no-provider']);
+    expect(answer.body.toString()).toContain('narrow cannot be told the request');
+  });
+
+  it('passes over who does not speak the format of the client and cannot be translated for it', async () => {
+    of('talking').respondWith(() => ({ status: 500, body: ['broken'] }));
+    const answer = await ask('talking', { target: '/v1/responses', body: '{"model":"m","input":"Hello"}' });
+    expect(answer.body.toString()).toBe('broken');
+    expect(of('last').requests).toEqual([]);
+  });
+
   it('is a matter of the rule where that names its own', async () => {
     of('plain').respondWith(() => ({ status: 500 }));
     expect((await ask('ruled')).status).toBe(200);
@@ -300,6 +381,63 @@ describe('a circuit breaker', () => {
     expect((await ask('halving')).status).toBe(502);
     const answer = await ask('halving');
     expect(answer.header('x-throughline-problem')).toBe('breaker-open');
+  });
+
+  it('that opens while a request waits for another try sends that on to who takes over', async () => {
+    const asked = body.replace('claude-asked', 'claude-waiting');
+    of('tired').respondOnceWith({ status: 429, headers: [['retry-after-ms', '1500']] });
+    const waiting = ask('tired', { body: asked });
+    await of('tired').request(0);
+    of('tired').respondWith(() => ({ status: 529, headers: [['x-should-retry', 'false']] }));
+    expect((await ask('tired', { body: asked })).status).toBe(200);
+    expect(await metrics()).toMatch(/^throughline_breakers_open\{provider="tired"\} 1$/m);
+    expect((await waiting).status).toBe(200);
+    expect([of('tired').requests.length, of('last').requests.length]).toEqual([2, 2]);
+  });
+
+  it('closes as soon as an answer begins: a long stream does not keep the others away', async () => {
+    of('probed').respondOnceWith({ status: 500 });
+    await ask('probed');
+    let end = (): void => undefined;
+    const until = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    of('probed').respondOnceWith({ body: ['begun, ', { until }, 'ended'], framing: 'chunked' });
+    const probe = await waitFor(
+      async () => {
+        const asked = ask('probed');
+        const first = await Promise.race([asked, of('probed').request(1)]);
+        return 'status' in first && first.status === 503 ? undefined : { answer: asked };
+      },
+      { what: 'the end of the pause' },
+    );
+    // The head of the probe's answer has been seen when its log line is there.
+    await waitFor(() => core.logs().includes('works again'), { what: 'the closing of the breaker' });
+    expect((await ask('probed')).status).toBe(200);
+    end();
+    expect((await probe.answer).body.toString()).toBe('begun, ended');
+  });
+
+  it('is not opened by clients that leave, by their mistakes, or by counting tokens', async () => {
+    const asked = body.replace('claude-asked', 'claude-left');
+    const opened = async () => /breaker_opened_total\{provider="probed"\} (\d+)/.exec(await metrics())?.[1];
+    const before = await opened();
+    of('probed').respondOnceWith({ raw: [], ending: 'stall' });
+    const client = await openRaw(core.url);
+    client.send(
+      `POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:${core.port}\r\nx-to: probed\r\nContent-Length: ${Buffer.byteLength(asked)}\r\n\r\n${asked}`,
+      'POST',
+    );
+    await of('probed').request(0);
+    client.socket.destroy();
+    const gone = async () => (await lastExchange()).closed!.end === 'client-gone';
+    await waitFor(gone, { what: 'the end of the exchange in the journal' });
+    of('probed').respondOnceWith({ status: 404 });
+    expect((await ask('probed', { body: asked })).status).toBe(404);
+    of('probed').respondOnceWith({ status: 500 });
+    expect((await ask('probed', { body: asked, target: '/v1/messages/count_tokens' })).status).toBe(500);
+    expect((await ask('probed', { body: asked })).status).toBe(200);
+    expect(await opened()).toBe(before);
   });
 
   it('tells the client when nobody takes over, in a way that it retries', async () => {

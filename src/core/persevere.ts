@@ -9,8 +9,9 @@ import {
   nextMove,
   type Outcome,
 } from '#resilience';
-import { clientFormatOf } from '#routing';
+import { canServe, clientFormatOf } from '#routing';
 import type { CoreContext } from './core-context.ts';
+import { failExchange } from './fail.ts';
 import { HeldBody } from './held-body.ts';
 import { modelOf } from './peek-body.ts';
 import type { CoreRoute } from './plan-request.ts';
@@ -24,6 +25,8 @@ export interface NextTry {
   readonly chosen: CoreRoute;
   readonly body: Uint8Array;
   readonly waitMs: number;
+  /** Is told instead of the client when it cannot be said for this provider. */
+  readonly refused?: (sentence: string) => void;
 }
 
 interface Step {
@@ -34,6 +37,8 @@ interface Step {
 }
 
 interface PerseveranceOrder {
+  /** Without query and tag. */
+  readonly path: string;
   readonly chosen: CoreRoute;
   readonly held?: HeldBody | undefined;
 }
@@ -63,6 +68,10 @@ export class Perseverance {
   readonly #conversation: string | undefined;
   readonly #send: (next: NextTry) => void;
   #course: Course = courseBegins();
+  /** How the last try went; none was made where all before this step were broken off. */
+  #outcome: Outcome = { kind: 'no-answer', cause: 'broken off' };
+  /** Steps whose provider cannot be told this request. */
+  readonly #speechless = new Set<number>();
   #isTurnStart: boolean | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -92,17 +101,19 @@ export class Perseverance {
   static async begin(
     core: CoreContext,
     exchange: RunningExchange,
-    { chosen, held = new HeldBody(core, exchange) }: PerseveranceOrder,
+    { path, chosen, held = new HeldBody(core, exchange) }: PerseveranceOrder,
     conversation: string | undefined,
     send: (next: NextTry) => void,
   ): Promise<HeldBody | undefined> {
     if (!(await held.growWhole(repeatedBytesMax))) return held;
     if (exchange.answerPhase !== 'none') return undefined;
-    const steps = stepsOf(core, chosen, modelOf(held.joined()));
+    const known = { method: exchange.request.method!, path };
+    const steps = stepsOf(core, known, chosen, modelOf(held.joined()));
     const one = new Perseverance(core, exchange, {
       held,
       steps,
-      conversation: conversation === undefined ? undefined : `${conversation} ${steps[0]!.course.name}`,
+      // Rules may lead to the same provider and name others to take over.
+      conversation: conversation === undefined ? undefined : [conversation, ...steps.map(nameOf)].join(' '),
       send,
     });
     exchange.perseverance = one;
@@ -117,6 +128,7 @@ export class Perseverance {
 
   /** What follows from how the try went. The caller has told the breaker. */
   after(outcome: Outcome): Move {
+    this.#outcome = outcome;
     const options = { steps: this.#steps.map(({ course }) => course), mayChange: true };
     const chance = { random: Math.random(), isOpen: (step: number) => this.#isOpen(step) };
     const move = nextMove(this.#course, outcome, options, chance);
@@ -134,21 +146,25 @@ export class Perseverance {
     const waitMs = move.kind === 'again' ? move.waitMs : 0;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
-      if (this.#exchange.answerPhase === 'none')
-        this.#try(waitMs, move.kind === 'step' ? move.reason : undefined);
+      if (this.#exchange.answerPhase !== 'none') return;
+      // Its breaker may have opened meanwhile.
+      const other =
+        move.kind === 'again' && this.#isOpen(this.#course.step) ? this.after(this.#outcome) : move;
+      if (other.kind === 'step' && other !== move) this.go(other);
+      else this.#try(waitMs, move.kind === 'step' ? move.reason : undefined);
     }, waitMs);
   }
 
   /**
    * The client gets what has come, and the body is not needed any more.
-   * @param isWell the conversation goes on where it was answered; otherwise it begins anew
+   * @param isWell the conversation goes on where it was answered; otherwise its next turn begins anew
    */
   settle(isWell: boolean): void {
     this.#exchange.perseverance = undefined;
-    this.#held.release();
-    if (this.#conversation !== undefined && this.#steps.length > 1) {
+    if (this.#conversation !== undefined && this.#steps.length > 1 && (isWell || this.#startsTurn())) {
       this.#core.stickySteps.note(this.#conversation, isWell ? this.#course.step : 0, performance.now());
     }
+    this.#held.release();
   }
 
   #begin(): void {
@@ -171,9 +187,33 @@ export class Perseverance {
   }
 
   #try(waitMs: number, remark?: string): void {
-    const { chosen } = this.#steps[this.#course.step]!;
+    const { step } = this.#course;
+    const { chosen } = this.#steps[step]!;
     const reason = remark === undefined ? chosen.reason : `${chosen.reason}; ${remark}`;
-    this.#send({ chosen: { ...chosen, reason }, body: this.#held.joined(), waitMs });
+    this.#send({
+      chosen: { ...chosen, reason },
+      body: this.#held.joined(),
+      waitMs,
+      ...(step > 0 && this.#startsTurn() ? { refused: (sentence) => this.#passOver(sentence) } : {}),
+    });
+  }
+
+  /**
+   * Who should take over cannot be told the request. That is no mistake of the client, which could not know where its
+   * request would go.
+   */
+  #passOver(sentence: string): void {
+    const { step } = this.#course;
+    this.#speechless.add(step);
+    const cannot = `${nameOf(this.#steps[step]!)} cannot be told the request: ${sentence}`;
+    const move = this.after(this.#outcome);
+    if (move.kind === 'step') {
+      this.go({ ...move, reason: `${nameOf(this.#steps[move.course.step]!)} takes over: ${cannot}` });
+      return;
+    }
+    this.#exchange.perseverance = undefined;
+    const problem = { code: 'no-provider', detail: cannot } as const;
+    failExchange(this.#core, this.#exchange, { problem, end: 'answered-by-us', cause: cannot });
   }
 
   #startsTurn(): boolean {
@@ -181,18 +221,25 @@ export class Perseverance {
     return this.#isTurnStart;
   }
 
+  /** Not asked, whyever. */
   #isOpen(step: number): boolean {
+    if (this.#speechless.has(step)) return true;
     const { chosen, model } = this.#steps[step]!;
     return this.#core.breakers.isOpen(chosen.provider.name, model ?? '');
   }
 }
 
 /** The route, then those that take over. */
-function stepsOf(core: CoreContext, chosen: CoreRoute, askedModel: string | undefined): readonly Step[] {
+function stepsOf(
+  core: CoreContext,
+  known: { readonly method: string; readonly path: string },
+  chosen: CoreRoute,
+  askedModel: string | undefined,
+): readonly Step[] {
   const first = stepOf({ ...chosen, askedModel }, askedModel);
   const further = fallbackOf(chosen).flatMap(({ provider, model }) => {
     const found = core.config.providers.find(({ name }) => name === provider);
-    if (found === undefined) return [];
+    if (found === undefined || !canServe(known, found)) return [];
     // The model of the rule is one of the provider that it names.
     const { model: _, isUnrouted: __, ...rest } = chosen;
     return [
@@ -213,6 +260,10 @@ function stepOf(chosen: CoreRoute, askedModel: string | undefined): Step {
       ...(retry === undefined ? {} : { retry }),
     },
   };
+}
+
+function nameOf({ course }: Step): string {
+  return course.name;
 }
 
 function retryOf({ provider }: CoreRoute) {

@@ -57,6 +57,8 @@ interface PlanOrder {
   readonly held?: HeldBody | undefined;
   /** The whole of it, where it is held by somebody who may send it again. */
   readonly body?: Uint8Array | undefined;
+  /** Is told instead of the client when the request cannot be said for this provider. */
+  readonly refused?: ((sentence: string) => void) | undefined;
 }
 
 /**
@@ -156,7 +158,7 @@ const requestIn: Readonly<
 async function translated(
   core: CoreContext,
   exchange: RunningExchange,
-  { chosen, held, body: given, translation }: PlanOrder & { readonly translation: Translation },
+  { chosen, held, body: given, refused, translation }: PlanOrder & { readonly translation: Translation },
   upstream: Upstream,
 ): Promise<RequestPlan | undefined> {
   const body = given ?? (await wholeBody(core, exchange, held));
@@ -166,6 +168,10 @@ async function translated(
   const said = requestIn[translation](body, { model, overrides, id: exchange.id });
   const told = { ...chosen, askedModel };
   if (said.kind === 'refused') {
+    if (refused !== undefined) {
+      refused(said.sentence);
+      return undefined;
+    }
     noteRoute(core, exchange, told, { dropped: said.dropped });
     const problem = { code: 'not-translatable', detail: said.sentence } as const;
     failExchange(core, exchange, { problem, end: 'answered-by-us', cause: said.sentence });

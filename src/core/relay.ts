@@ -63,6 +63,17 @@ export function relayRequest(
   });
 }
 
+/** The client's body when it is here as a whole, with what came behind it. */
+export function relayWhole(
+  core: CoreContext,
+  exchange: RunningExchange,
+  upstream: ClientRequest,
+  body: Uint8Array,
+): void {
+  if (body.length > 0) upstream.write(body);
+  endUpload(core, exchange, upstream);
+}
+
 /** A client that holds its body back, for example to see the answer first, has its head forwarded alone. */
 function startUpload({ answerPhase, requestReceived, isUploaded, upstreamRequest }: RunningExchange): void {
   if (answerPhase !== 'none' || isUploaded || requestReceived.bytes > 0) return;

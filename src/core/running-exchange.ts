@@ -11,6 +11,7 @@ import type {
   RouteChosen,
 } from '#exchange';
 import type { ExchangeJournal } from '#journal/write';
+import type { Tried } from './breakers.ts';
 import { nowUs } from './clock.ts';
 import type { Perseverance } from './persevere.ts';
 import { Tally } from './tally.ts';
@@ -54,7 +55,7 @@ export class RunningExchange implements RosterMember {
   /** There while the request may be sent again. */
   perseverance: Perseverance | undefined;
   /** Whose breaker hears how the attempt that runs went; absent when none does, or it has heard. */
-  tried: { readonly provider: string; readonly model: string | undefined } | undefined;
+  tried: Tried | undefined;
 
   readonly requestReceived = new Tally();
   /** Of the attempt that runs or ran last. */

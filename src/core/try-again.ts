@@ -6,7 +6,8 @@ import type { RunningExchange } from './running-exchange.ts';
 /**
  * Tells the breaker how an attempt went, and whether another one follows. When it does, this attempt is over and the
  * caller has nothing more to do; when not, why not stands beside the attempt.
- * @param isOver false for an answer that has only begun: its breaker hears of it at its end
+ * @param isOver false for an answer that has only begun: its breaker hears of it at its end, except that a probe has shown
+ * enough: nobody has to wait for the end of a long stream
  */
 export function triesAgain(
   { breakers }: CoreContext,
@@ -16,9 +17,9 @@ export function triesAgain(
   isOver = true,
 ): boolean {
   const { tried, perseverance } = exchange;
-  if (tried !== undefined && isOver) {
-    exchange.tried = undefined;
-    breakers.note(tried.provider, tried.model, outcome);
+  if (tried !== undefined && (isOver || tried.isProbe)) {
+    exchange.tried = isOver ? undefined : { ...tried, isProbe: false };
+    breakers.note(tried, outcome);
   }
   if (perseverance === undefined) return false;
   const move = perseverance.after(outcome);

@@ -23,11 +23,11 @@ export function breakerAdmits(
   state: BreakerState,
   nowMs: number,
   { openMs }: BreakerOptions,
-): { readonly state: BreakerState; readonly isAdmitted: boolean } {
+): { readonly state: BreakerState; readonly isAdmitted: boolean; readonly isProbe?: true } {
   if (state.kind === 'closed') return { state, isAdmitted: true };
   const untilMs = state.kind === 'open' ? state.untilMs : state.probeUntilMs;
   if (nowMs < untilMs) return { state, isAdmitted: false };
-  return { state: { kind: 'half-open', probeUntilMs: nowMs + openMs }, isAdmitted: true };
+  return { state: { kind: 'half-open', probeUntilMs: nowMs + openMs }, isAdmitted: true, isProbe: true };
 }
 
 /** Whether a request would be kept away now. Changes nothing. */
@@ -37,21 +37,24 @@ export function isBreakerOpen(state: BreakerState, nowMs: number, options: Break
 
 /**
  * The state after a try. What only says something about the request changes nothing, except that a probe which told
- * nothing leaves its place to the next one.
+ * nothing leaves its place to the next one. While it is not closed only the probe decides: all others were sent before
+ * it opened, and tell of the past.
  */
 export function noteOutcome(
   state: BreakerState,
-  outcome: Outcome,
+  { outcome, isProbe }: { readonly outcome: Outcome; readonly isProbe: boolean },
   nowMs: number,
   { failuresMax, openMs }: BreakerOptions,
 ): BreakerState {
   const verdict = verdictOf(outcome);
-  if (verdict === 'good') return closedBreaker;
-  if (verdict === 'neutral') {
-    return state.kind === 'half-open' ? { kind: 'half-open', probeUntilMs: nowMs } : state;
+  if (state.kind === 'closed') {
+    if (verdict === 'neutral') return state;
+    if (verdict === 'good') return closedBreaker;
+    const failures = state.failures + 1;
+    return failures >= failuresMax ? { kind: 'open', untilMs: nowMs + openMs } : { kind: 'closed', failures };
   }
-  // Late answers of what was sent before it opened do not prolong the pause.
-  if (state.kind === 'open') return state;
-  const failures = state.kind === 'closed' ? state.failures + 1 : failuresMax;
-  return failures >= failuresMax ? { kind: 'open', untilMs: nowMs + openMs } : { kind: 'closed', failures };
+  if (!isProbe) return state;
+  if (verdict === 'good') return closedBreaker;
+  if (verdict === 'bad') return { kind: 'open', untilMs: nowMs + openMs };
+  return { kind: 'half-open', probeUntilMs: nowMs };
 }

@@ -112,7 +112,7 @@ function breakerAfter(outcomes: readonly Outcome[], from: BreakerState = closedB
   let nowMs = atMs;
   for (const outcome of outcomes) {
     nowMs += 1_000;
-    state = noteOutcome(state, outcome, nowMs, options);
+    state = noteOutcome(state, { outcome, isProbe: false }, nowMs, options);
   }
   return state;
 }
@@ -137,26 +137,47 @@ describe('a breaker', () => {
   it('lets one request through when the pause is over, and keeps the others away until that is back', () => {
     const open = breakerAfter([reset, reset, reset]);
     const probe = breakerAdmits(open, 33_000, options);
-    expect(probe).toEqual({ state: { kind: 'half-open', probeUntilMs: 63_000 }, isAdmitted: true });
+    expect(probe).toEqual({
+      state: { kind: 'half-open', probeUntilMs: 63_000 },
+      isAdmitted: true,
+      isProbe: true,
+    });
     expect(breakerAdmits(probe.state, 33_001, options).isAdmitted).toBe(false);
   });
 
   it('closes with a probe that is well, and opens for another pause with one that is not', () => {
     const probing: BreakerState = { kind: 'half-open', probeUntilMs: 63_000 };
-    expect(noteOutcome(probing, answered(200), 40_000, options)).toEqual(closedBreaker);
-    expect(noteOutcome(probing, answered(503), 40_000, options)).toEqual({ kind: 'open', untilMs: 70_000 });
+    expect(noteOutcome(probing, { outcome: answered(200), isProbe: true }, 40_000, options)).toEqual(
+      closedBreaker,
+    );
+    expect(noteOutcome(probing, { outcome: answered(503), isProbe: true }, 40_000, options)).toEqual({
+      kind: 'open',
+      untilMs: 70_000,
+    });
   });
 
   it('sends another probe when the first one told nothing about the provider, or never came back', () => {
     const probing: BreakerState = { kind: 'half-open', probeUntilMs: 63_000 };
-    const told = noteOutcome(probing, answered(400), 40_000, options);
+    const told = noteOutcome(probing, { outcome: answered(400), isProbe: true }, 40_000, options);
     expect(breakerAdmits(told, 40_000, options).isAdmitted).toBe(true);
     expect(breakerAdmits(probing, 63_000, options).isAdmitted).toBe(true);
   });
 
-  it('is not kept open longer by late answers of what was sent before', () => {
+  it('is moved by its probe alone: what was sent before it opened tells of the past, good or bad', () => {
     const open = breakerAfter([reset, reset, reset]);
-    expect(breakerAfter([answered(500)], open, 20_000)).toEqual(open);
+    const probing: BreakerState = { kind: 'half-open', probeUntilMs: 63_000 };
+    for (const outcome of [answered(200), answered(500), answered(400), reset]) {
+      expect(breakerAfter([outcome], open, 20_000)).toEqual(open);
+      expect(breakerAfter([outcome], probing, 40_000)).toEqual(probing);
+    }
+  });
+
+  it('opens anew with a probe that comes back only after its time', () => {
+    const open: BreakerState = { kind: 'open', untilMs: 70_000 };
+    expect(noteOutcome(open, { outcome: reset, isProbe: true }, 80_000, options)).toEqual({
+      kind: 'open',
+      untilMs: 110_000,
+    });
   });
 });
 

@@ -28,6 +28,11 @@ it('one that has the model go on with its own words goes on with a turn', () => 
   expect(starts({ messages: [user, { role: 'assistant', content: 'It is' }] })).toBe(false);
 });
 
+it('one that goes on with what only its provider knows begins no turn', () => {
+  expect(starts({ input: 'go on', previous_response_id: 'resp_1' })).toBe(false);
+  expect(starts({ input: 'go on', previous_response_id: null })).toBe(true);
+});
+
 it('what cannot be read begins nothing', () => {
   for (const body of [[], 'x', { messages: 'x' }, { messages: [] }, null]) expect(starts(body)).toBe(false);
   expect(isTurnStart(Buffer.from('{"messages":['))).toBe(false);

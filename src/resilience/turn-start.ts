@@ -9,6 +9,8 @@ import { asArray, asObject, parseJson } from '#formats';
 export function isTurnStart(body: Uint8Array): boolean {
   const request = asObject(parseJson(body));
   if (request === undefined) return false;
+  // Of the responses API: what went before is known to its provider alone.
+  if (typeof request.previous_response_id === 'string') return false;
   if (typeof request.input === 'string') return true;
   const messages = asArray(request.messages ?? request.input);
   // Words of the system, or of the client about its own state, may stand behind the user's.

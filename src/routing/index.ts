@@ -18,4 +18,4 @@ export { type Explanation, explainRoute, type ImaginedRequest } from './explain.
 export { fitsGlob } from './glob.ts';
 export type { Known, KnownBody, Missing } from './known.ts';
 export { placeOf } from './place.ts';
-export { type Decision, type Route, type RoutedProvider, type RouteTable, route } from './route.ts';
+export { canServe, type Decision, type Route, type RoutedProvider, type RouteTable, route } from './route.ts';

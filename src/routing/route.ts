@@ -136,7 +136,10 @@ function targetOf(rule: RouteRule, { known, table, balance }: Choice): Target {
 }
 
 /** In its own format, or translated. */
-function canServe({ method, path }: Known, { format }: RoutedProvider): boolean {
+export function canServe(
+  { method, path }: Pick<Known, 'method' | 'path'>,
+  { format }: RoutedProvider,
+): boolean {
   const asked = clientFormatOf(method, path);
   return asked === undefined || asked === format || translationOf(method, path, format) !== undefined;
 }
