@@ -32,7 +32,11 @@ beforeEach(async () => {
   witnessed = await startWitnessed();
   ({ provider, throughline } = witnessed);
 });
-afterEach(() => witnessed?.close());
+afterEach(async () => {
+  // A test may have started another one instead.
+  await throughline?.stop();
+  await witnessed?.close();
+});
 
 const state = (): RunState => stateOf(throughline);
 
