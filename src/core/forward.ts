@@ -213,7 +213,7 @@ function tryProvider(
       },
     );
     exchange.upstreamRequest = request;
-    exchange.forwardedAtUs = nowUs();
+    exchange.forwardedAtUs ??= nowUs();
     if (plan.body === undefined) relayRequest(core, exchange, request, plan.held);
     else sendBody(core, exchange, plan.body, plan.isRewritten === true);
   } catch (error) {
