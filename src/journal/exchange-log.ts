@@ -80,7 +80,10 @@ export class ExchangeLog implements ExchangeJournal, FrameOwner, RosterMember {
   }
 
   attemptStarted(attempt: AttemptStarted): void {
-    // What an attempt before this one sent and got is of no interest any more, so its limit is not shared.
+    // What an attempt before this one sent and got is of no interest any more: its limit is not shared, and what is
+    // missing of it is told before this one begins.
+    if (this.#providerRequest !== undefined) this.#tellGap('provider-request', this.#providerRequest);
+    if (this.#providerResponse !== undefined) this.#tellGap('provider-response', this.#providerResponse);
     if (this.#providerRequest !== undefined) this.#providerRequest.taken = 0;
     if (this.#providerResponse !== undefined) this.#providerResponse.taken = 0;
     this.#putHead('attempt-started', attempt);

@@ -75,6 +75,22 @@ describe('what a provider was sent and what it answered', () => {
     expect(recorder.lines.join()).not.toContain('checksums differ');
   });
 
+  it('is of no earlier attempt, also when more than may be kept was sent there', async () => {
+    const writer = await home.journal({ bodyBytesMax: 100 });
+    const log = writer.open(anExchangeId(), opened());
+    log.routeChosen(route);
+    log.attemptStarted({ attempt: 1, provider: 'chat', origin: 'http://127.0.0.1:9' });
+    log.bytes('provider-request', Buffer.alloc(200, 'r'));
+    log.bytes('provider-response', Buffer.alloc(200, 'a'));
+    log.attemptEnded(answered(1, 529));
+    log.attemptStarted({ attempt: 2, provider: 'anthropic', origin: 'http://127.0.0.1:8' });
+    log.attemptEnded(answered(2, 200));
+    await log.closed(closing(Buffer.alloc(0), Buffer.alloc(0)));
+    home.start();
+    const [exchange] = await storedExchanges(home, 1);
+    expect([exchange!.providerRequest, exchange!.providerResponse]).toEqual([undefined, undefined]);
+  });
+
   it('is reported when the journal holds something else, and counted when it holds less', async () => {
     const writer = await home.journal();
     const log = writer.open(anExchangeId(), opened());
