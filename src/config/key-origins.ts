@@ -91,9 +91,10 @@ export function hasSecrets(provider: CoreProvider): boolean {
   return secretsOf(provider).length > 0;
 }
 
-function secretsOf({ apiKey, apiKeys, headers = [] }: CoreProvider): string[] {
+function secretsOf({ apiKey, apiKeys, headers = [], query }: CoreProvider): string[] {
   const keys = apiKeys?.map(({ key }) => key) ?? (apiKey === undefined ? [] : [apiKey]);
-  return [...keys, ...headers.filter(([name]) => secretField.test(name)).map(([, value]) => value)];
+  const fields = [...headers, ...new URLSearchParams(query)];
+  return [...keys, ...fields.filter(([name]) => secretField.test(name)).map(([, value]) => value)];
 }
 
 function fingerprintsOf(provider: CoreProvider, secret: string): string[] {

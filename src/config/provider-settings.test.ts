@@ -278,6 +278,7 @@ describe('SEC-09: a key', () => {
       'api_key_file: third.key',
       'api_keys: [key-a, key-b]',
       'headers: { X-Portkey-Api-Key: key-c }',
+      'query: { subscription-key: key-d }',
     ]) {
       const named = (url: string) => third(more, url).replace('third:', `p${more.length}:`);
       await start(named(one));
@@ -288,6 +289,8 @@ describe('SEC-09: a key', () => {
     // A title proves nothing.
     await start(third('headers: { X-Title: t }', one));
     await start(third('headers: { X-Title: t }', two));
+    await start(third('query: { api-version: v }', one));
+    await start(third('query: { api-version: v }', two));
   });
 
   it('of a file does not follow a variable that redirects its provider, not even at the first start', async () => {
