@@ -13,6 +13,8 @@ import { teeTranslated } from './tee.ts';
 
 /** Clients give up on a connection that is silent for long; Anthropic's own servers say something about as often. */
 const pingMs = 10_000;
+/** How long a provider that has said everything may take to end its answer, so that its connection can be used again. */
+const restMsMax = 2_000;
 /** An answer is held up to this size, an error up to a smaller one. */
 const answerBytesMax = 32 * 1024 * 1024;
 const errorBytesMax = 1024 * 1024;
@@ -213,6 +215,7 @@ class StreamTranslation {
     const exchange = this.#exchange;
     const { failure, dropped } = this.#translator;
     clearInterval(this.#pings);
+    this.#leaveSource();
     noteDropped(exchange, dropped);
     const end = brokenCause === undefined || failure === undefined ? 'finished' : 'upstream-broken';
     if (exchange.answerPhase === 'none' && failure !== undefined) {
@@ -232,6 +235,15 @@ class StreamTranslation {
     exchange.endingAtUs = exchange.lastByteAtUs = nowUs();
     exchange.heldEnd = new AnswerEnd([], undefined);
     void exchange.close(end, undefined, brokenCause).then(() => exchange.releaseEnd());
+  }
+
+  /** The exchange is over and watched by nobody: a provider that goes on, or was paused, must not keep its connection. */
+  #leaveSource(): void {
+    const { upstreamRequest } = this.#exchange;
+    const timer = setTimeout(() => upstreamRequest?.destroy(), restMsMax);
+    timer.unref();
+    upstreamRequest?.once('close', () => clearTimeout(timer));
+    this.#source?.resume();
   }
 }
 

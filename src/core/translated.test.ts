@@ -181,6 +181,17 @@ describe('a client of Anthropic at a provider of chat completions', () => {
     expect(texts.join('')).toBe('first last');
   });
 
+  it('leaves a provider that has said everything and does not end its answer', async () => {
+    provider.respondOnceWith({
+      headers: eventStream,
+      framing: 'chunked',
+      body: [chunk({ content: 'hi' }, 'stop'), 'data: [DONE]\n\n', ': more\n\n'],
+      ending: 'stall',
+    });
+    await client.messages.stream(asked).finalMessage();
+    await waitFor(() => provider.requests.at(-1)!.closed, { what: 'the end of its connection' });
+  });
+
   it.each(['gzip', 'br', 'zstd'] as const)(
     'P7: reads an answer that comes as %s although nobody asked for it',
     async (encoding) => {
