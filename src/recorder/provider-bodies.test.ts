@@ -23,7 +23,12 @@ afterEach(() => home.remove());
 
 const request = askBody();
 const response = Buffer.from('{"type":"message"}');
-const route = { ...anthropicRoute, provider: 'chat', format: 'openai' } as const;
+const route = {
+  ...anthropicRoute,
+  provider: 'chat',
+  format: 'openai',
+  upstreamTarget: '/v1/chat/completions',
+} as const;
 const answered = (attempt: number, status: number) => ({ attempt, result: 'answered', status }) as const;
 
 describe('what a provider was sent and what it answered', () => {

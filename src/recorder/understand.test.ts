@@ -49,7 +49,7 @@ function understand(told: Told = {}) {
       ...(told.tag === undefined ? {} : { tag: told.tag }),
       headers: told.requestHeaders ?? [],
     }),
-    route: anthropicRoute,
+    route: { ...anthropicRoute, ...(told.target === undefined ? {} : { upstreamTarget: told.target }) },
     attempts: [],
     responseOpened: {
       source: told.source ?? 'provider',

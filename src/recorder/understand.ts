@@ -58,8 +58,8 @@ export function understandExchange(
   const isOtherFormat =
     route !== undefined && dialect !== undefined && !dialect.name.startsWith(route.format);
   // What no rule has claimed may have gone as it came to a provider of the other format.
-  const wentAsItCame =
-    closed !== undefined && closed.providerRequest === undefined && route?.upstreamTarget !== '';
+  const upstreamPath = splitTarget(route?.upstreamTarget ?? '', undefined).path;
+  const wentAsItCame = closed?.providerRequest === undefined && upstreamPath.endsWith(path);
   const isTranslated = isOtherFormat && !wentAsItCame;
   const about = { closed, isOwnAnswer: own };
   const request = proveBody('request', bodies.request.bytes, {
