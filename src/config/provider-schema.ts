@@ -94,6 +94,7 @@ export const providerSchema = z.strictObject({
     .record(
       z.string(),
       optionalSetting(queryValue, {
+        secret: true,
         meaning: 'Added to the query of every request, for example `api-version`.',
       }),
     )

@@ -158,7 +158,7 @@ describe('what a provider gets beside its key', () => {
 
   it('is never shown where it may be secret', async () => {
     const text = third(
-      'api_keys: [planted-a, { key: planted-b }], headers: { X-Org: planted-c }, proxy: "http://me:planted-d@proxy.example:3128"',
+      'api_keys: [planted-a, { key: planted-b }], headers: { X-Org: planted-c }, query: { key: planted-e }, proxy: "http://me:planted-d@proxy.example:3128"',
     );
     const { settings, config } = await place.loaded(text);
     expect(JSON.stringify([settings, config.data])).not.toContain('planted');
