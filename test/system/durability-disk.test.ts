@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -186,13 +186,22 @@ describe('a journal directory in trouble', () => {
   });
 
   const journal = (): string => join(home.dataDir, 'journal');
+  const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   const hindrances: readonly (readonly [title: string, hinder: () => void, relieve: () => void])[] = [
     ['read-only', () => mountSmallDisk(journal(), '1m,ro'), () => unmount(journal())],
     [
       'a file',
       () => {
         renameSync(journal(), `${journal()}-before`);
-        writeFileSync(journal(), '');
+        // Core makes the directory again when it finds it missing just now.
+        for (let tries = 1; !isFile(journal()); tries += 1) {
+          try {
+            writeFileSync(journal(), '');
+          } catch (error) {
+            if (tries > 20) throw error;
+            rmSync(journal(), { recursive: true, force: true });
+          }
+        }
       },
       () => {
         rmSync(journal());
@@ -212,9 +221,15 @@ describe('a journal directory in trouble', () => {
       expect(await recordFaults(throughline, witness.seen)).toEqual([]);
       const pid = throughline.pids().core;
       hinder();
-      const { forwarding, journal: state } = await becomes('degraded');
+      const { forwarding, journal: state } = await waitFor(
+        async () => {
+          const health = await coreHealth();
+          return health.journal.healthy ? undefined : health;
+        },
+        { timeoutMs: 30_000, intervalMs: 50, what: 'core to find its journal in trouble' },
+      );
       expect(forwarding).toBe('ok');
-      expect(state.healthy).toBe(false);
+      await becomes('degraded');
       expect(state.trouble).toContain('journal');
       await witness.run(20, 4);
       expect(incomplete()).toEqual([]);
