@@ -17,9 +17,15 @@ export function readSettings(tree: RawTree): ReadSettings {
   const problems = [...poisonedKeys(tree), ...(first.error?.issues.flatMap(toProblems) ?? [])];
   if (first.success) return { problems, config: first.data };
   const remainder = mapTexts(tree, (text) => text) as RawTree;
-  for (const { path } of problems) removeAt(remainder, path);
+  for (const { path } of problems) removeAt(remainder, withoutEntry(path));
   const second = configSchema.safeParse(remainder);
   return { problems, config: second.success ? second.data : configSchema.parse({}) };
+}
+
+/** Lists are left out as a whole: without one entry the others would have another place. */
+function withoutEntry(path: readonly PropertyKey[]): readonly PropertyKey[] {
+  const at = path.findIndex((key) => typeof key === 'number');
+  return at < 0 ? path : path.slice(0, at);
 }
 
 /** `__proto__` is a name that objects treat specially, and the schema library passes over it in silence. */
@@ -45,6 +51,7 @@ function sentenceOf({ code, path, message }: z.core.$ZodIssue): string {
   }
   if (top === 'providers' && section === 'format')
     return `provider '${name}' has invalid format: it ${message}`;
+  if (top === 'routes' && name !== undefined) return `rule ${Number(name) + 1} ${message}`;
   const isStructure = code === 'invalid_type' ? 'must be a mapping of keys to values' : message;
   return `${path.map(String).join('.')} ${isStructure}`;
 }

@@ -3,7 +3,7 @@ import { parseByteSize } from './byte-size.ts';
 import { nearestName } from './nearest-name.ts';
 import { type Preference, preference } from './preference.ts';
 import { isMapping, type RawTree } from './raw-tree.ts';
-import type { Reader, Reading } from './setting.ts';
+import type { Reader, Reading, WrongEntry } from './setting.ts';
 import { hasControlCharacter, wholeNumber } from './setting-readers.ts';
 
 const rulesMax = 200;
@@ -41,12 +41,13 @@ export const routeRules: Reader<readonly ReadRule[]> = (written) => {
   if (!Array.isArray(written)) return { wrong: 'is not a list of rules', fix: example };
   if (written.length > rulesMax) return { wrong: `has more than ${rulesMax} rules` };
   const value: ReadRule[] = [];
+  const entries: WrongEntry[] = [];
   for (const [index, rule] of written.entries()) {
     const reading = readRule(rule, index + 1);
-    if ('wrong' in reading) return { ...reading, wrong: `has a rule ${index + 1} that ${reading.wrong}` };
-    value.push(reading.value);
+    if ('wrong' in reading) entries.push({ ...reading, index });
+    else value.push(reading.value);
   }
-  return { value };
+  return entries.length === 0 ? { value } : { wrong: 'has rules that are not understood', entries };
 };
 
 const example = 'Write for example: - { when: { agent: code-reviewer }, to: "openai:gpt-5" }';
@@ -224,7 +225,8 @@ function readTime(written: unknown): { fromMinute: number; toMinute: number } | 
   const found = new RegExp(`^\\s*${clock}\\s*-\\s*${clock}\\s*$`).exec(String(written));
   if (found === null) return undefined;
   const [fromHour = 0, fromRest = 0, toHour = 0, toRest = 0] = found.slice(1).map(Number);
-  return { fromMinute: fromHour * 60 + fromRest, toMinute: toHour * 60 + toRest };
+  const [fromMinute, toMinute] = [fromHour * 60 + fromRest, toHour * 60 + toRest];
+  return Math.max(fromMinute, toMinute) > 24 * 60 ? undefined : { fromMinute, toMinute };
 }
 
 function isShortText(value: unknown): value is string {

@@ -48,16 +48,31 @@ routes:
 
   it.each([
     ['{}', 'is not a list of rules'],
-    ['[{}]', 'rule 1 that leads nowhere'],
+    ['[{}]', 'rule 1 leads nowhere'],
     ['[{to: openai, wenn: {}}]', 'unknown key "wenn"'],
     ['[{to: openai, when: {agnet: a}}]', 'unknown key "agnet"'],
     ['[{to: openai, when: {time: "25:00-26:00"}}]', 'not a span of the day'],
+    ['[{to: openai, when: {time: "23:00-24:30"}}]', 'not a span of the day'],
     ['[{to: openai, when: {body_bytes: big}}]', 'not a size'],
     ['[{to: openai, when: {thinking: maybe}}]', 'not true or false'],
     ['[{to: openia}]', "names the provider 'openia', which does not exist"],
   ])('%s is refused with a sentence that says why', async (rules, sentence) => {
     const problems = await place.problems(`${providers}routes: ${rules}\n`);
     expect(problems).toMatchObject([{ sentence: expect.stringContaining(sentence) }]);
+  });
+
+  it('are refused all at once, each in its place', async () => {
+    const problems = await place.problems(`${providers}routes:
+  - { to: openai }
+  - { to: openai, when: { modle: x } }
+  - { to: gemini, when: { thinking: maybe } }
+  - text
+`);
+    expect(problems).toMatchObject([
+      { line: 6, sentence: 'rule 2 has the unknown key "modle"', fix: 'Did you mean "model"?' },
+      { line: 7, sentence: 'rule 3 has a when.thinking that is not true or false' },
+      { line: 8, sentence: 'rule 4 is not a mapping of keys to values' },
+    ]);
   });
 });
 

@@ -17,7 +17,21 @@ export interface SettingNotes {
 export const settingNotes = z.registry<SettingNotes>();
 
 /** What a reader makes of a value: the value it stands for, or what is wrong with it. */
-export type Reading<T> = { readonly value: T } | { readonly wrong: string; readonly fix?: string };
+export type Reading<T> = { readonly value: T } | Wrong;
+
+interface Wrong {
+  readonly wrong: string;
+  readonly fix?: string;
+  /** Of a list: what is wrong with each of its entries, said in their places instead. */
+  readonly entries?: readonly WrongEntry[];
+}
+
+export interface WrongEntry {
+  readonly index: number;
+  readonly wrong: string;
+  readonly fix?: string;
+}
+
 export type Reader<T> = (written: unknown) => Reading<T>;
 
 /** A key that always has a value: `notes.default`, read like anything a user writes. */
@@ -34,8 +48,15 @@ function schemaOf<T>(read: Reader<T>) {
   return z.unknown().transform((written, context): T => {
     const reading = read(written);
     if ('value' in reading) return reading.value;
-    const fix = reading.fix === undefined ? {} : { params: { fix: reading.fix } };
-    context.issues.push({ code: 'custom', input: written, message: reading.wrong, ...fix });
+    for (const { wrong, fix, ...entry } of reading.entries ?? [reading]) {
+      context.issues.push({
+        code: 'custom',
+        input: written,
+        message: wrong,
+        ...('index' in entry ? { path: [entry.index] } : {}),
+        ...(fix === undefined ? {} : { params: { fix } }),
+      });
+    }
     return z.NEVER;
   });
 }
