@@ -20,7 +20,7 @@ import {
 import { createDroppedWords } from './dropped-words.ts';
 import { parseExactJson } from './exact-json.ts';
 import { unaskedThinking } from './openai-to-anthropic-answer.ts';
-import { brokenSentence, tooLarge } from './openai-to-anthropic-stream.ts';
+import { brokenSentence, noStream, tooLarge } from './openai-to-anthropic-stream.ts';
 import { createStreamSource, heldMax } from './stream-source.ts';
 import type { AnswerStream } from './translated-answer.ts';
 import type { AnswerContext } from './translated-request.ts';
@@ -90,7 +90,8 @@ export class AnthropicToOpenAiStream implements AnswerStream {
   end(): Uint8Array {
     if (this.#isOver) return nothing;
     for (const event of this.#source.finish()) this.#takeEvent(event);
-    this.#settle('it ended before the answer was complete');
+    if (this.#head !== undefined) this.#settle('it ended before the answer was complete');
+    else this.#fail(providerFailed(noStream));
     return this.#takeBytes();
   }
 

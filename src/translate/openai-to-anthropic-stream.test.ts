@@ -357,7 +357,11 @@ describe('the end of a stream', () => {
     expect(eventsOf(translate([Buffer.from(chunk({ content: 'Lit.' }) + cut)])).at(-1)?.event).toBe('error');
   });
 
-  it('is an error when there was no event at all', () => {
+  it('is an error when there was no event at all, which says so', () => {
+    const [page] = eventsOf(translate([Buffer.from('<html><body>Log in first.</body></html>')]));
+    expect(page?.data).toMatchObject({
+      error: { message: expect.stringContaining('no stream of an answer') },
+    });
     expect(eventsOf(translate([])).map(({ event }) => event)).toEqual(['error']);
     expect(eventsOf(translate([Buffer.from('data: [DONE]\n\n')])).map(({ event }) => event)).toEqual([
       'error',

@@ -86,7 +86,8 @@ export class OpenAiToAnthropicStream implements AnswerStream {
   end(): Uint8Array {
     if (this.#isOver) return nothing;
     for (const event of this.#source.finish()) this.#takeEvent(event);
-    this.#settle('it ended before the answer was complete');
+    if (this.#hasStarted) this.#settle('it ended before the answer was complete');
+    else this.#fail({ status: 502, type: 'api_error', message: noStream });
     return this.#writer.takeBytes();
   }
 
@@ -228,6 +229,9 @@ export const tooLarge: AnthropicError = {
   type: 'api_error',
   message: 'The provider sent more in one piece than can be translated.',
 };
+
+/** For pages of HTML, empty bodies and whatever else has no event. */
+export const noStream = 'The provider answered with something that is no stream of an answer.';
 
 export function brokenSentence(cause: string): string {
   return `The provider broke off in the middle of its answer${cause === '' ? '.' : `: ${cause}`}`;
