@@ -173,6 +173,10 @@ describe('a provider', () => {
     expect(await sentences(provider(`${good}, fallback: [anthropic, "antropic:m"]`))).toEqual([
       "providers.x.fallback names the provider 'antropic', which does not exist",
     ]);
+    expect(await sentences(provider(`${good}, fallback: [anthropic, x]`))).toEqual([
+      "provider 'x' cannot have itself in fallback",
+    ]);
+    expect(await sentences(provider(`${good}, fallback: ["x:small"]`))).toEqual([]);
     expect(await sentences('routes: [{to: anthropic, fallback: "nobody:m"}]')).toEqual([
       "routes.0.fallback names the provider 'nobody', which does not exist",
     ]);

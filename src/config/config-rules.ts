@@ -71,8 +71,13 @@ function* checkNames(config: ReadConfig): Generator<RuleProblem> {
     for (const written of provider.fallback ?? []) {
       const path = ['providers', name, 'fallback'];
       const reading = readRouteTarget(written);
-      if ('value' in reading) yield* named(path, reading.value.provider);
-      else {
+      if ('value' in reading) {
+        yield* named(path, reading.value.provider);
+        if (reading.value.provider !== name || reading.value.model !== undefined) continue;
+        const sentence = `provider '${name}' cannot have itself in fallback`;
+        const fix = `Name another provider, or another model of this one: "${name}:model".`;
+        yield { code: 'E1006', path, sentence, fix };
+      } else {
         const sentence = `provider '${name}' has an entry of fallback that ${reading.wrong}`;
         yield { code: 'E1006', path, sentence, fix: 'Write "provider" or "provider:model".' };
       }
