@@ -24,6 +24,10 @@ const rule = z.strictObject({
   name: z.string(),
   when: z.record(z.string(), z.unknown()).describe('What has to hold, as docs/routing.md has it.'),
   to: target,
+  fallback: z
+    .array(z.strictObject({ provider: z.string(), model: z.string().optional() }))
+    .optional()
+    .describe('Who takes over, instead of those of the provider.'),
   because: z.string().optional(),
 });
 
@@ -32,6 +36,7 @@ const provider = z.strictObject({
   format: z.string(),
   max_retries: z.number(),
   fallback_provider: z.string().describe('Empty when there is none.'),
+  fallback: z.array(z.string()).optional().describe('Who takes over in its place, in this order.'),
   circuit_breaker: z.strictObject({ enabled: z.boolean(), max_failures: z.number(), timeout: z.string() }),
 });
 
@@ -67,8 +72,11 @@ export const routingRoutes = {
           format: z.string(),
           healthy: z
             .boolean()
-            .describe('False only while the provider is not asked because it kept failing.'),
+            .describe(
+              'Always true: who is not asked at the moment is counted by `throughline_breakers_open` of proxy-core.',
+            ),
           fallback_provider: z.string().optional(),
+          fallback: z.array(z.string()).optional(),
         }),
       ),
     },

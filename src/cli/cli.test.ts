@@ -107,6 +107,16 @@ describe('without running services', () => {
     expect(result.stderr).toMatch(text);
   });
 
+  it('"routes" says where requests go, and who takes over', async () => {
+    const file = join(home.homeDir, 'rules.yaml');
+    writeFileSync(
+      file,
+      'routes: [{ to: "anthropic:a", fallback: ["anthropic:b", anthropic], because: c }]\n',
+    );
+    const { stdout } = await run(home, 'routes', '--config', file);
+    expect(stdout).toContain('rule 1: every request → anthropic:a, else anthropic:b, anthropic  # c\n');
+  });
+
   it('"status" says that nothing runs', async () => {
     expect(await run(home, 'status')).toMatchObject({
       code: 3,

@@ -56,10 +56,11 @@ export async function explainRoutes(options: ExplainOptions): Promise<void> {
   print(printable(`because: ${reason}`));
 }
 
-function ruleLine({ name, when, to, because }: RouteRule): string {
+function ruleLine({ name, when, to, fallback = [], because }: RouteRule): string {
   const conditions = Object.entries(when).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
   const reason = because === undefined ? '' : `  # ${because}`;
-  return `${name}: ${conditions.join(', ') || 'every request'} → ${targetText(to)}${reason}`;
+  const others = fallback.length === 0 ? '' : `, else ${fallback.map(targetText).join(', ')}`;
+  return `${name}: ${conditions.join(', ') || 'every request'} → ${targetText(to)}${others}${reason}`;
 }
 
 function targetText({ provider, model, among }: RouteTarget): string {

@@ -11,6 +11,7 @@ beforeAll(async () => {
           base_url: 'https://api.openai.com',
           api_key: '***REDACTED***',
           max_retries: 2,
+          fallback: ['anthropic:claude-x', 'anthropic'],
         },
         anthropic: {
           format: 'anthropic',
@@ -27,7 +28,14 @@ beforeAll(async () => {
         { name: 'openai', format: 'openai' },
         { name: 'anthropic', format: 'anthropic' },
       ],
-      routes: [{ name: 'rule 1', when: { agent: ['reviewer'] }, to: { provider: 'openai', model: 'gpt-5' } }],
+      routes: [
+        {
+          name: 'rule 1',
+          when: { agent: ['reviewer'] },
+          to: { provider: 'openai', model: 'gpt-5' },
+          fallback: [{ provider: 'anthropic' }],
+        },
+      ],
     },
   });
 });
@@ -46,17 +54,24 @@ describe('/api/v2/routing', () => {
           format: 'anthropic',
           max_retries: 0,
         },
-        openai: { fallback_provider: '', max_retries: 2 },
+        openai: { fallback_provider: '', fallback: ['anthropic:claude-x', 'anthropic'], max_retries: 2 },
       },
       subagents: { enable: true, mappings: { reviewer: 'openai:gpt-5' } },
-      routes: [{ name: 'rule 1', when: { agent: ['reviewer'] }, to: { provider: 'openai', model: 'gpt-5' } }],
+      routes: [
+        {
+          name: 'rule 1',
+          when: { agent: ['reviewer'] },
+          to: { provider: 'openai', model: 'gpt-5' },
+          fallback: [{ provider: 'anthropic' }],
+        },
+      ],
     });
   });
 
   it('lists the providers by name', async () => {
     expect(await server.json('/api/v2/routing/providers')).toEqual([
       { name: 'anthropic', format: 'anthropic', healthy: true, fallback_provider: 'openai' },
-      { name: 'openai', format: 'openai', healthy: true },
+      { name: 'openai', format: 'openai', healthy: true, fallback: ['anthropic:claude-x', 'anthropic'] },
     ]);
   });
 

@@ -18,10 +18,11 @@ export function routingHandlers({
           Object.entries(objectOf(shown.providers)).map(([name, provider]) => [name, providerOf(provider)]),
         ),
         subagents: subagentsOf(shown.subagents),
-        routes: routing.routes.map(({ to, ...rule }) => ({
+        routes: routing.routes.map(({ to, fallback, ...rule }) => ({
           ...rule,
           when: { ...rule.when },
           to: targetOf(to),
+          ...(fallback === undefined ? {} : { fallback: fallback.map(({ among: _, ...each }) => each) }),
         })),
       },
     }),
@@ -29,8 +30,14 @@ export function routingHandlers({
       body: [...routing.providers]
         .sort((one, other) => (one.name < other.name ? -1 : 1))
         .map(({ name, format }) => {
-          const fallback = providerOf(objectOf(shown.providers)[name]).fallback_provider;
-          return { name, format, healthy: true, ...(fallback === '' ? {} : { fallback_provider: fallback }) };
+          const { fallback_provider: one, fallback } = providerOf(objectOf(shown.providers)[name]);
+          return {
+            name,
+            format,
+            healthy: true,
+            ...(one === '' ? {} : { fallback_provider: one }),
+            ...(fallback === undefined ? {} : { fallback }),
+          };
         }),
     }),
     'routing.explain': async ({ query }) => {
@@ -62,6 +69,7 @@ function providerOf(shown: unknown) {
     format,
     max_retries: retries,
     fallback_provider: fallback,
+    fallback: several,
     circuit_breaker: breaker,
   } = objectOf(shown);
   const { enabled, max_failures: failures, timeout } = objectOf(breaker);
@@ -70,6 +78,7 @@ function providerOf(shown: unknown) {
     format: String(format ?? ''),
     max_retries: Number(retries ?? 0),
     fallback_provider: String(fallback ?? ''),
+    ...(several === undefined || several === null ? {} : { fallback: [several].flat().map(String) }),
     circuit_breaker: {
       enabled: String(enabled) === 'true',
       max_failures: Number(failures ?? 0),
