@@ -129,7 +129,8 @@ export const providerSchema = z.strictObject({
       }),
       max_wait: setting(duration, {
         default: '30s',
-        meaning: 'All waits of one request together; a longer `Retry-After` goes to the client.',
+        meaning:
+          'All waits of one request together, `0` for none; a longer `Retry-After` goes to the client.',
       }),
     })
     .prefault({}),
