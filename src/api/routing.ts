@@ -62,7 +62,8 @@ export const routingRoutes = {
   'routing.providers': {
     method: 'GET',
     path: '/api/v2/routing/providers',
-    summary: 'The providers by name.',
+    summary:
+      'The providers by name. Whether they answer is told by `/health` of proxy-core, not by `healthy` here.',
     query: z.object({}),
     answer: {
       kind: 'json',
@@ -73,7 +74,7 @@ export const routingRoutes = {
           healthy: z
             .boolean()
             .describe(
-              'Always true: who is not asked at the moment is counted by `throughline_breakers_open` of proxy-core.',
+              'Always true: proxy-data asks no provider. `/health` and `throughline_breakers_open` of proxy-core tell.',
             ),
           fallback_provider: z.string().optional(),
           fallback: z.array(z.string()).optional(),
