@@ -7,6 +7,7 @@ import { teeReceived } from './tee.ts';
 /** All bodies that are held at the same time; a bound for the memory of this process. */
 const allHeldBytesMax = 256 * 1024 * 1024;
 let allHeldBytes = 0;
+const loosePiecesMax = 1024;
 
 /**
  * The body of a request that somebody has to see before it may go on. It is recorded as it comes, like any other. The
@@ -19,6 +20,7 @@ export class HeldBody {
   readonly #core: CoreContext;
   readonly #exchange: RunningExchange;
   #pieces: Buffer[] = [];
+  #loosePieces = 0;
   #isEnough: () => boolean = () => false;
   #grown: (() => void) | undefined;
 
@@ -50,6 +52,7 @@ export class HeldBody {
 
   joined(): Buffer {
     if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)];
+    this.#loosePieces = 0;
     return this.#pieces[0] ?? Buffer.alloc(0);
   }
 
@@ -68,7 +71,7 @@ export class HeldBody {
     if (exchange.answerPhase !== 'none') return;
     exchange.clientActiveAtUs = nowUs();
     teeReceived(exchange, 'request', piece);
-    this.#pieces.push(piece);
+    this.#keep(piece);
     this.bytes += piece.length;
     allHeldBytes += piece.length;
     const { requestBytesMax } = this.#core.config.limits;
@@ -89,6 +92,15 @@ export class HeldBody {
     this.#exchange.clientActiveAtUs = nowUs();
     this.#tell();
   };
+
+  /** Many small pieces become one now and then: each costs memory besides its bytes. */
+  #keep(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#loosePieces += 1;
+    if (this.#loosePieces < loosePiecesMax) return;
+    this.#pieces.push(Buffer.concat(this.#pieces.splice(-loosePiecesMax)));
+    this.#loosePieces = 0;
+  }
 
   #tell(): void {
     const grown = this.#grown;

@@ -118,6 +118,20 @@ describe('a route', () => {
     client.socket.destroy();
   });
 
+  it('sees a body that comes byte by byte as it is', async () => {
+    const text = `{"messages":["${'x'.repeat(5_000)}"],"model":"claude-small"}`;
+    const client = await openRaw(core.url);
+    const chunks = [...text].map((character) => `1\r\n${character}\r\n`).join('');
+    client.send(
+      `POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:${core.port}\r\nx-team: red\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
+      'POST',
+    );
+    const request = await own.request(0);
+    await request.completed;
+    expect(request.body.toString()).toBe(text);
+    client.close();
+  });
+
   it('looks at the first MiB of a body and no further', async () => {
     const late = `{"messages":["${'x'.repeat(1_100_000)}"],"model":"claude-small"}`;
     await ask([['x-team', 'red']], { body: late });
