@@ -202,6 +202,8 @@ describe('the recorder', () => {
     expect(status().trouble).toMatch(/^The journal cannot be followed: ENOTDIR/);
     rmSync(directory);
     renameSync(`${directory}-before`, directory);
+    // Whoever writes it may have noticed too, and looks again a little later.
+    await waitFor(() => journal.state().healthy);
     await write();
     await storedExchanges(home, 2);
     await waitFor(() => status().state === 'recording');
