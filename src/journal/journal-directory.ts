@@ -24,10 +24,13 @@ export interface JournalDirectory {
   readonly segments: readonly JournalSegment[];
 }
 
-/** Every core that left a journal here, empty directories included. A missing directory has none. */
+/**
+ * Every core that left a journal here, empty directories included. A missing directory has none; something else in its
+ * place is an error.
+ */
 export async function listJournals(directory: string): Promise<JournalDirectory[]> {
   const journals: JournalDirectory[] = [];
-  for (const entry of await entries(directory)) {
+  for (const entry of await entriesOf(directory)) {
     if (!entry.isDirectory()) continue;
     const path = join(directory, entry.name);
     journals.push({ coreId: entry.name, path, segments: await listSegments(path, entry.name) });
@@ -210,6 +213,15 @@ async function readAt(file: FileHandle, offset: number, buffer: Buffer): Promise
     filled += bytesRead;
   }
   return buffer.subarray(0, filled);
+}
+
+async function entriesOf(directory: string): Promise<Dirent[]> {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 async function entries(path: string): Promise<Dirent[]> {

@@ -210,6 +210,19 @@ describe('the recorder', () => {
     expect(status().trouble).toBeUndefined();
   });
 
+  it('says so also when there is nothing in the journal that it could miss', async () => {
+    home.start();
+    await waitFor(() => status().state === 'recording');
+    const directory = home.config.journalDirectory;
+    renameSync(directory, `${directory}-before`);
+    writeFileSync(directory, '');
+    await waitFor(() => status().state === 'failed');
+    expect(status().trouble).toMatch(/^The journal cannot be followed: ENOTDIR/);
+    rmSync(directory);
+    renameSync(`${directory}-before`, directory);
+    await waitFor(() => status().state === 'recording');
+  });
+
   it('stores what core left behind before it obeys a drain', async () => {
     const journal = await home.journal({ segmentBytesMax: 20_000 });
     const recorder = home.start();
