@@ -30,7 +30,7 @@ export interface JournalDirectory {
  */
 export async function listJournals(directory: string): Promise<JournalDirectory[]> {
   const journals: JournalDirectory[] = [];
-  for (const entry of await entriesOf(directory)) {
+  for (const entry of await coreEntries(directory)) {
     if (!entry.isDirectory()) continue;
     const path = join(directory, entry.name);
     journals.push({ coreId: entry.name, path, segments: await listSegments(path, entry.name) });
@@ -215,7 +215,8 @@ async function readAt(file: FileHandle, offset: number, buffer: Buffer): Promise
   return buffer.subarray(0, filled);
 }
 
-async function entriesOf(directory: string): Promise<Dirent[]> {
+/** Where the cores have their directories: only this one may not be something else. */
+async function coreEntries(directory: string): Promise<Dirent[]> {
   try {
     return await readdir(directory, { withFileTypes: true });
   } catch (error) {

@@ -8,5 +8,5 @@
  */
 export type { RecorderCounts, RecorderLog, RecorderOptions } from './recorder.ts';
 export { Recorder } from './recorder.ts';
-export type { ServiceOptions } from './service.ts';
-export { runRecorder } from './service.ts';
+export type { ServiceOptions } from './run-recorder.ts';
+export { runRecorder } from './run-recorder.ts';

@@ -16,7 +16,7 @@ import { type JournalOptions, type JournalWriter, openJournal } from '#journal/w
 import { openStore, type Store, type StoredExchange } from '#store';
 import { makeTempDir, type TempDir, waitFor } from '#test-support';
 import type { RecorderLog } from './recorder.ts';
-import { runRecorder } from './service.ts';
+import { runRecorder } from './run-recorder.ts';
 
 /** A data directory with a journal that tests write into, a recorder, and the store it fills. */
 export interface RecorderHome {

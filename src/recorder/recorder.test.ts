@@ -29,6 +29,17 @@ function status(): RecorderStatus {
   return JSON.parse(readFileSync(home.dir.join('status', 'recorder.json'), 'utf8')) as RecorderStatus;
 }
 
+/** A file stands in the place of the journal until the recorder has said so. */
+async function haveFileForJournal(): Promise<void> {
+  const directory = home.config.journalDirectory;
+  renameSync(directory, `${directory}-before`);
+  writeFileSync(directory, '');
+  await waitFor(() => status().state === 'failed');
+  expect(status().trouble).toMatch(/^The journal cannot be followed: ENOTDIR/);
+  rmSync(directory);
+  renameSync(`${directory}-before`, directory);
+}
+
 async function expectExact(written: readonly WrittenExchange[]): Promise<void> {
   const store = await home.store();
   for (const { id, request, response } of written) {
@@ -195,13 +206,7 @@ describe('the recorder', () => {
     await write();
     home.start();
     await waitFor(() => status().state === 'recording');
-    const directory = home.config.journalDirectory;
-    renameSync(directory, `${directory}-before`);
-    writeFileSync(directory, '');
-    await waitFor(() => status().state === 'failed');
-    expect(status().trouble).toMatch(/^The journal cannot be followed: ENOTDIR/);
-    rmSync(directory);
-    renameSync(`${directory}-before`, directory);
+    await haveFileForJournal();
     // Whoever writes it may have noticed too, and looks again a little later.
     await waitFor(() => journal.state().healthy);
     await write();
@@ -213,13 +218,7 @@ describe('the recorder', () => {
   it('says so also when there is nothing in the journal that it could miss', async () => {
     home.start();
     await waitFor(() => status().state === 'recording');
-    const directory = home.config.journalDirectory;
-    renameSync(directory, `${directory}-before`);
-    writeFileSync(directory, '');
-    await waitFor(() => status().state === 'failed');
-    expect(status().trouble).toMatch(/^The journal cannot be followed: ENOTDIR/);
-    rmSync(directory);
-    renameSync(`${directory}-before`, directory);
+    await haveFileForJournal();
     await waitFor(() => status().state === 'recording');
   });
 
