@@ -14,6 +14,7 @@ import type {
   SlicedBody,
   StoreBatch,
 } from './store.ts';
+import type { Tables } from './tables.ts';
 import { ToolLists } from './tool-lists.ts';
 
 /** Literals beyond this are stored as chunks, so that a body can be read without having all of it in memory. */
@@ -24,13 +25,13 @@ const repeatedLiteralBytes = { from: 64, to: 4_096 } as const;
 
 /** Writes batches, each in one transaction. */
 export class Committer {
-  readonly #engine: SqlEngine;
+  readonly #engine: SqlEngine<Tables>;
   readonly #chunks: ChunkWriter;
   readonly #tools = new ToolLists();
   #storedOpen: string | undefined;
   #previous: Promise<unknown> = Promise.resolve();
 
-  constructor(engine: SqlEngine, options: { readonly rememberedChunks: number }) {
+  constructor(engine: SqlEngine<Tables>, options: { readonly rememberedChunks: number }) {
     this.#engine = engine;
     this.#chunks = new ChunkWriter(options);
   }

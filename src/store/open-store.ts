@@ -1,7 +1,9 @@
 import type { StoreConfig } from '#config';
 import { SqlStore } from './sql-store.ts';
 import { openEngine } from './sqlite/engine.ts';
+import { factsDatabase } from './sqlite/migrations.ts';
 import type { Store } from './store.ts';
+import type { Tables } from './tables.ts';
 
 // This file chooses the engine: beyond it nothing knows which one there is.
 export { setAside } from './sqlite/files.ts';
@@ -22,7 +24,7 @@ export interface OpenStoreOptions {
  */
 export async function openStore(config: StoreConfig, options: OpenStoreOptions): Promise<Store> {
   const now = options.now ?? Date.now;
-  const engine = await openEngine(config.path, {
+  const engine = await openEngine<Tables>(config.path, factsDatabase, {
     now,
     openTimeoutMs: 5_000,
     engineVersion: options.engineVersion,

@@ -1,16 +1,15 @@
 import type { Kysely } from 'kysely';
-import type { Tables } from './tables.ts';
 
 /**
  * What `SqlStore` needs from a database. An engine is a folder that implements this; nothing else may name it.
- * Every rejection is a `StoreError`.
+ * Every rejection is a `StoreError`. `Rows`: the tables of the database.
  */
-export interface SqlEngine extends SqlSession {
+export interface SqlEngine<Rows> extends SqlSession {
   /** Shown to people, for example in health answers. */
   readonly name: string;
   readonly location: string;
   /** Builds queries in the engine's dialect. Only `compile()` works: the engine runs what was compiled. */
-  readonly queries: Kysely<Tables>;
+  readonly queries: Kysely<Rows>;
   /**
    * Runs `work` in one write transaction and commits it; rolls back and rejects when `work` rejects. `work` awaits
    * nothing but the session, so that the lock is held as long as the statements take. Rejects with `busy`

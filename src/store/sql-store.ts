@@ -20,7 +20,7 @@ import {
 } from './exchange-row.ts';
 import { findIds } from './find-ids.ts';
 import { unpack } from './packing.ts';
-import type { SqlEngine } from './sql-engine.ts';
+import type { SqlEngine, SqlSession } from './sql-engine.ts';
 import {
   type Arrival,
   type CommitResult,
@@ -36,6 +36,7 @@ import {
   type VerifyProgress,
 } from './store.ts';
 import { deleteExchanges, sweepChunks } from './sweeper.ts';
+import type { Tables } from './tables.ts';
 import { verifyStore } from './verify-store.ts';
 
 export interface SqlStoreOptions {
@@ -52,11 +53,11 @@ const deletedPerTransaction = 200;
 
 /** The port over any SQL engine: what is asked for stands here, how an engine does it stands in its folder. */
 export class SqlStore implements Store {
-  readonly #engine: SqlEngine;
+  readonly #engine: SqlEngine<Tables>;
   readonly #options: SqlStoreOptions;
   readonly #committer: Committer;
 
-  constructor(engine: SqlEngine, options: SqlStoreOptions) {
+  constructor(engine: SqlEngine<Tables>, options: SqlStoreOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#committer = new Committer(engine, options);
@@ -250,7 +251,7 @@ export class SqlStore implements Store {
   async #rows(
     read: (row: StoredExchangeRow) => StoredExchange,
     statement: string,
-    parameters: Parameters<SqlEngine['all']>[1],
+    parameters: Parameters<SqlSession['all']>[1],
   ): Promise<StoredExchange[]> {
     const rows = await this.#engine.all<StoredExchangeRow>(statement, parameters);
     return rows.map((row) => orCorrupt(`exchange ${row.sequence}`, () => read(row)));
@@ -271,9 +272,9 @@ export class SqlStore implements Store {
   }
 }
 
-function values(parameters: readonly unknown[]): Parameters<SqlEngine['all']>[1] {
+function values(parameters: readonly unknown[]): Parameters<SqlSession['all']>[1] {
   // Our queries only put in what `SqlValue` allows; the query builder forgets it.
-  return parameters as Parameters<SqlEngine['all']>[1];
+  return parameters as Parameters<SqlSession['all']>[1];
 }
 
 function orCorrupt<Result>(what: string, read: () => Result): Result {

@@ -4,6 +4,7 @@ import { type BodyPlace, bodyPlace } from './body-key.ts';
 import { decodePackedRecipe } from './body-reader.ts';
 import type { SqlEngine, SqlSession } from './sql-engine.ts';
 import { StoreError } from './store.ts';
+import type { Tables } from './tables.ts';
 
 const bodiesPerRead = 100;
 const chunksPerRead = 2_000;
@@ -13,7 +14,10 @@ const chunksPerDelete = 500;
  * Deletes the exchanges with these sequences and their bodies in one transaction; chunks stay for `sweepChunks`.
  * Idempotent.
  */
-export async function deleteExchanges(engine: SqlEngine, sequences: readonly number[]): Promise<number> {
+export async function deleteExchanges(
+  engine: SqlEngine<Tables>,
+  sequences: readonly number[],
+): Promise<number> {
   return engine.write(async (session) => {
     let deleted = 0;
     for (const sequence of sequences) {
@@ -35,7 +39,7 @@ export async function deleteExchanges(engine: SqlEngine, sequences: readonly num
  * process has just referred to stays, and the recorder learns from the counter that others went.
  */
 export async function sweepChunks(
-  engine: SqlEngine,
+  engine: SqlEngine<Tables>,
   patiently: <Result>(work: () => Promise<Result>) => Promise<Result>,
 ): Promise<void> {
   const mentions = new Mentions();

@@ -3,12 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import type { SqlEngine, SqlSession, SqlStatement, SqlValue } from '../sql-engine.ts';
 import { StoreError } from '../store.ts';
-import type { Tables } from '../tables.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Connection } from './connection.ts';
 import { databaseFiles, identityOf, prepareFile, sizeOf } from './files.ts';
 import { assertWholeLog } from './log-check.ts';
-import { migrate, newEpoch, schemaVersion } from './migrations.ts';
+import { type DatabaseKind, migrate, newEpoch, schemaVersion } from './migrations.ts';
 import { requireSafeVersion } from './safe-version.ts';
 
 export interface EngineOptions {
@@ -19,12 +18,19 @@ export interface EngineOptions {
   readonly engineVersion?: string | undefined;
 }
 
-/** Opens the database, creates and migrates it when needed. Any number of processes may do so at once. */
-export async function openEngine(path: string, options: EngineOptions): Promise<SqlEngine> {
+/**
+ * Opens the database, creates and migrates it when needed. Any number of processes may do so at once.
+ * `Rows`: the tables of that kind.
+ */
+export async function openEngine<Rows>(
+  path: string,
+  kind: DatabaseKind,
+  options: EngineOptions,
+): Promise<SqlEngine<Rows>> {
   const deadlineMs = options.now() + options.openTimeoutMs;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return new SqliteEngine(path, options);
+      return new SqliteEngine<Rows>(path, kind, options);
     } catch (error) {
       const isPassing = error instanceof StoreError && error.code === 'busy';
       if (!isPassing || options.now() >= deadlineMs) throw error;
@@ -36,10 +42,10 @@ export async function openEngine(path: string, options: EngineOptions): Promise<
 /** Short, because SQLite waits in our thread; whoever commits retries without blocking. */
 const busyTimeoutMs = 50;
 
-class SqliteEngine implements SqlEngine {
+class SqliteEngine<Rows> implements SqlEngine<Rows> {
   readonly name = 'sqlite';
   readonly location: string;
-  readonly queries = new Kysely<Tables>({
+  readonly queries = new Kysely<Rows>({
     dialect: {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new DummyDriver(),
@@ -54,16 +60,16 @@ class SqliteEngine implements SqlEngine {
   #writing: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor(path: string, options: EngineOptions) {
+  constructor(path: string, kind: DatabaseKind, options: EngineOptions) {
     this.location = path;
     prepareFile(path);
     this.#writer = new Connection(path, { readonly: false, busyTimeoutMs });
     try {
       requireSafeVersion(this.#writer, options.engineVersion);
-      configureWriter(this.#writer);
-      migrate(this.#writer, options.now());
+      configureWriter(this.#writer, kind);
+      migrate(this.#writer, options.now(), kind);
       this.#reader = new Connection(path, { readonly: true, busyTimeoutMs });
-      this.#reader.all('SELECT 1 FROM exchanges LIMIT 1', []);
+      this.#reader.all(`SELECT 1 FROM ${kind.probe} LIMIT 1`, []);
     } catch (error) {
       this.#writer.close();
       throw error;
@@ -172,7 +178,7 @@ class SqliteEngine implements SqlEngine {
   }
 }
 
-function configureWriter(connection: Connection): void {
+function configureWriter(connection: Connection, { isDerived }: DatabaseKind): void {
   // Only an empty file can learn to shrink again; asked of another, SQLite takes the write lock, and a database that
   // somebody holds locked could not even be opened to read.
   if (connection.pragma('page_count') === 0) connection.pragma('auto_vacuum = INCREMENTAL');
@@ -183,7 +189,7 @@ function configureWriter(connection: Connection): void {
       `${connection.path} stands on a file system without shared memory (journal mode ${String(mode)}). Configure a database path on a local disk.`,
     );
   }
-  connection.pragma('synchronous = FULL');
+  connection.pragma(`synchronous = ${isDerived ? 'NORMAL' : 'FULL'}`);
   connection.pragma('wal_autocheckpoint = 0');
   connection.pragma('journal_size_limit = 67108864');
   connection.pragma('secure_delete = ON');

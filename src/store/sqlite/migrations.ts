@@ -2,10 +2,22 @@ import { createHash } from 'node:crypto';
 import { StoreError } from '../store.ts';
 import type { Connection } from './connection.ts';
 
-interface Migration {
+export interface Migration {
   readonly version: number;
   readonly name: string;
   readonly sql: string;
+}
+
+/** What a database file is for. Each kind has an application id of its own, so that no file is taken for another. */
+export interface DatabaseKind {
+  /** 32 bits, as SQLite's `application_id`. */
+  readonly applicationId: number;
+  /** Numbered from 1 without gaps; a released one never changes. */
+  readonly migrations: readonly Migration[];
+  /** A table that every version has: reading it shows that the file can be read. */
+  readonly probe: string;
+  /** True when nothing in it exists only there: a power cut may take the last commits, and it is faster for that. */
+  readonly isDerived: boolean;
 }
 
 /**
@@ -14,17 +26,13 @@ interface Migration {
  * @throws StoreError `busy` while another process holds the write lock, `unusable` when the schema is newer than
  * this program, was changed, or belongs to another program
  */
-export function migrate(
-  connection: Connection,
-  nowMs: number,
-  known: readonly Migration[] = migrations,
-): void {
-  if (isUpToDate(connection, known)) return;
+export function migrate(connection: Connection, nowMs: number, kind: DatabaseKind = factsDatabase): void {
+  if (isUpToDate(connection, kind)) return;
   connection.transaction(() => {
-    if (isUpToDate(connection, known)) return;
-    claimEmptyDatabase(connection);
+    if (isUpToDate(connection, kind)) return;
+    claimEmptyDatabase(connection, kind);
     const applied = appliedMigrations(connection);
-    for (const migration of known.slice(applied.length)) {
+    for (const migration of kind.migrations.slice(applied.length)) {
       connection.execute(migration.sql);
       connection.run('INSERT INTO migrations (version, name, checksum, applied_at_ms) VALUES (?, ?, ?, ?)', [
         migration.version,
@@ -40,10 +48,7 @@ export function schemaVersion(connection: Connection): number {
   return appliedMigrations(connection).at(-1)?.version ?? 0;
 }
 
-// 'Thru': tells a store from any other SQLite file.
-const applicationId = 0x54687275;
-
-function isUpToDate(connection: Connection, known: readonly Migration[]): boolean {
+function isUpToDate(connection: Connection, { applicationId, migrations: known }: DatabaseKind): boolean {
   if (connection.pragma('application_id') !== applicationId) return false;
   const applied = appliedMigrations(connection);
   for (const row of applied) {
@@ -64,7 +69,7 @@ function isUpToDate(connection: Connection, known: readonly Migration[]): boolea
   return applied.length === known.length;
 }
 
-function claimEmptyDatabase(connection: Connection): void {
+function claimEmptyDatabase(connection: Connection, { applicationId }: DatabaseKind): void {
   if (connection.pragma('application_id') === applicationId) return;
   const [tables] = connection.all<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema', []);
   if (tables?.count !== 0 || connection.pragma('application_id') !== 0) {
@@ -223,3 +228,11 @@ CREATE TABLE provider_bodies (
 `,
   },
 ];
+
+/** The store of facts. Its application id reads 'Thru'. */
+export const factsDatabase: DatabaseKind = {
+  applicationId: 0x54687275,
+  migrations,
+  probe: 'exchanges',
+  isDerived: false,
+};

@@ -6,7 +6,7 @@ import { openStore } from '../open-store.ts';
 import type { Store } from '../store.ts';
 import { exchangeToStore, literal, withProviderBodies } from '../testing/exchange-to-store.ts';
 import { Connection } from './connection.ts';
-import { migrate, migrations } from './migrations.ts';
+import { type DatabaseKind, factsDatabase, type Migration, migrate, migrations } from './migrations.ts';
 
 let directory: TempDir;
 let path: string;
@@ -28,6 +28,11 @@ async function open(role: 'writer' | 'reader', engineVersion?: string): Promise<
   );
   opened.push(store);
   return store;
+}
+
+/** The kind of a program that knows one step more. */
+function withStep(later: Migration): DatabaseKind {
+  return { ...factsDatabase, migrations: [...migrations, later] };
 }
 
 describe('opening a SQLite store', () => {
@@ -106,7 +111,7 @@ describe('opening a SQLite store', () => {
   it('refuses a schema that is newer than it knows', async () => {
     await (await open('writer')).close();
     const connection = new Connection(path, { readonly: false, busyTimeoutMs: 0 });
-    migrate(connection, 0, [...migrations, { version: 99, name: 'later', sql: 'CREATE TABLE later (a)' }]);
+    migrate(connection, 0, withStep({ version: 99, name: 'later', sql: 'CREATE TABLE later (a)' }));
     connection.close();
     await expect(open('writer')).rejects.toMatchObject({ code: 'unusable' });
     await expect(open('reader')).rejects.toThrow('newer version');
@@ -144,8 +149,8 @@ describe('opening a SQLite store', () => {
       name: 'later',
       sql: 'ALTER TABLE exchanges ADD COLUMN later TEXT',
     };
-    migrate(connection, 0, [...migrations, later]);
-    migrate(connection, 0, [...migrations, later]);
+    migrate(connection, 0, withStep(later));
+    migrate(connection, 0, withStep(later));
     expect(connection.all('SELECT count(*) AS count, max(later) AS later FROM exchanges', [])).toEqual([
       { count: 1, later: null },
     ]);

@@ -3,13 +3,18 @@ import { makeTempDir } from '#test-support';
 import { countQuery, listQuery } from '../exchange-query.ts';
 import type { SqlEngine, SqlValue } from '../sql-engine.ts';
 import type { ExchangeFilter } from '../store.ts';
+import type { Tables } from '../tables.ts';
 import { exchangeToStore } from '../testing/exchange-to-store.ts';
 import { openEngine } from './engine.ts';
+import { factsDatabase } from './migrations.ts';
 
 const directory = makeTempDir('store-plans');
-let engine: SqlEngine;
+let engine: SqlEngine<Tables>;
 beforeAll(async () => {
-  engine = await openEngine(directory.join('throughline.db'), { now: Date.now, openTimeoutMs: 5_000 });
+  engine = await openEngine(directory.join('throughline.db'), factsDatabase, {
+    now: Date.now,
+    openTimeoutMs: 5_000,
+  });
 });
 afterAll(async () => {
   await engine.close();
