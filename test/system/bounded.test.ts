@@ -17,7 +17,7 @@ import {
   type ThroughlineOptions,
   waitFor,
 } from '#test-support';
-import { coreMetric, forgetPeak, hostOf, peakMiB } from './hostile-client.ts';
+import { coreMetric, forgetPeak, hostOf, memoryNow, peakMiB } from './hostile-client.ts';
 import { countAnswer, ImpatientClient } from './load-client.ts';
 
 // What core holds stays bounded, whatever clients and providers do. Recorder and proxy-data are left out, so that
@@ -201,7 +201,9 @@ describe('memory stays bounded', () => {
     };
     await Promise.all(Array.from({ length: 32 }, work));
     expect(whole).toBeGreaterThan(15_000);
-    console.log(`core took at most ${throughline.peakMiB().toFixed(0)} MiB`);
+    console.log(
+      `core took at most ${throughline.peakMiB().toFixed(0)} MiB; ${memoryNow(throughline.corePid)}`,
+    );
     expect(throughline.peakMiB()).toBeLessThan(residentMiBMax);
     await expectAtRest(throughline);
     // Idle ones are given up after some seconds; abandoned ones must not stay behind them.

@@ -54,3 +54,9 @@ export function forgetPeak(pid: number): void {
 export function peakMiB(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))![1]) / 1024;
 }
+
+/** What the resident memory of a process consists of now, in words: its own pages, and those of its program file. */
+export function memoryNow(pid: number): string {
+  const kinds = readFileSync(`/proc/${pid}/status`, 'latin1').matchAll(/Rss(\w+):\s+(\d+)/g);
+  return [...kinds].map(([, kind, kB]) => `${kind} ${(Number(kB) / 1024).toFixed(0)} MiB`).join(', ');
+}
