@@ -1,5 +1,5 @@
 /**
- * Builds what an installed package runs: `node scripts/build.ts [--out DIR] [core|recorder|data|cli …]`, everything
+ * Builds what an installed package runs: `node scripts/build.ts [--out DIR] [core|recorder|data|data-index|data-query|cli …]`, everything
  * into `dist/` by default.
  * `dist/core.js` is one file without packages; the others keep their packages outside and may share chunks of their
  * own directory. Services lie beside the command line, where it looks for them.
@@ -14,6 +14,9 @@ const sources: Readonly<Record<string, string>> = {
   core: 'src/core/main.ts',
   recorder: 'src/recorder/main.ts',
   data: 'src/data/main.ts',
+  // Threads of proxy-data, which finds them beside itself.
+  'data-index': 'src/data/index-thread/main.ts',
+  'data-query': 'src/data/query-thread/main.ts',
   cli: 'src/cli/main.ts',
 };
 

@@ -27,6 +27,21 @@ export const dataHealth = z
       open_exchanges: z.number().optional(),
       last_commit: z.string().optional(),
     }),
+    derived: z
+      .strictObject({
+        state: z
+          .enum(['current', 'deriving', 'trouble', 'elsewhere', 'not-running'])
+          .describe(
+            '`deriving`: statistics and search lack what came last. `elsewhere`: another process derives, as a rule the one that this one replaces.',
+          ),
+        through: z
+          .number()
+          .optional()
+          .describe('How far recorded requests are derived, in the order of recording.'),
+        of: z.number().optional().describe('How many were ever recorded.'),
+        trouble: z.string().optional(),
+      })
+      .describe('Statistics, search and everything else that is computed from what was recorded.'),
     live_listeners: z.number(),
   })
   .meta({ id: 'DataHealth' });

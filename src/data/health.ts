@@ -1,6 +1,7 @@
 import type { DataHealth } from '#api';
 import { type RecorderStatus, withoutDirectories } from '#exchange';
 import { describeProblem } from './api-problem.ts';
+import type { IndexThreadStatus } from './index-thread/messages.ts';
 import { instantText, present } from './request-summary.ts';
 import type { StoreAccess } from './store-access.ts';
 
@@ -16,6 +17,7 @@ export interface HealthSources {
   readonly engine: string;
   readonly nowMs: () => number;
   readonly liveListeners: () => number;
+  readonly indexStatus: () => IndexThreadStatus | undefined;
 }
 
 /** How proxy-data is doing, looked at anew at most four times a second. Never rejects. */
@@ -36,6 +38,7 @@ async function examine({
   version,
   nowMs,
   liveListeners,
+  indexStatus,
 }: HealthSources): Promise<DataHealth> {
   const [database, recorder] = await Promise.all([examineStore(access, engine), readRecorder()]);
   const isConnected = database.trouble === undefined;
@@ -49,6 +52,7 @@ async function examine({
     timestamp: instantText(nowMs()),
     database_detail: database,
     recorder: describeRecorder(recorder),
+    derived: describeIndex(indexStatus()),
     live_listeners: liveListeners(),
   };
 }
@@ -79,5 +83,16 @@ function describeRecorder(status: RecorderStatus | undefined): DataHealth['recor
       trouble: status.trouble === undefined ? undefined : withoutDirectories(status.trouble),
       last_commit: status.lastCommitAtMs === undefined ? undefined : instantText(status.lastCommitAtMs),
     }),
+  };
+}
+
+function describeIndex(status: IndexThreadStatus | undefined): DataHealth['derived'] {
+  if (status === undefined) return { state: 'not-running' };
+  if (status.state === 'elsewhere') return { state: 'elsewhere' };
+  return {
+    state: status.state,
+    through: status.through,
+    of: status.of,
+    ...present({ trouble: status.trouble === undefined ? undefined : withoutDirectories(status.trouble) }),
   };
 }

@@ -14,6 +14,7 @@ import { openStore } from '#store';
 import { entranceRules } from './entrance-rules.ts';
 import { createLog } from './log.ts';
 import { createDataServer } from './server.ts';
+import { startThreads } from './threads.ts';
 
 /** How long answers that are being given may take when the service leaves, and when another one serves already. */
 const drainMs = { stop: 5_000, replaced: 24 * 60 * 60 * 1000 };
@@ -41,6 +42,8 @@ async function start(): Promise<void> {
     version: order.version,
     rules: entranceRules(config.access, ports),
     openStore: () => openStore(config.store, { role: 'reader' }),
+    // Before anything is listened to: an upgrade may replace the files of the programs afterwards.
+    threads: await startThreads(config, log),
     log,
   });
 

@@ -22,12 +22,15 @@ import { createPipedLimit } from './piped-limit.ts';
 import { readRecorderStatus } from './recorder-status.ts';
 import { createDamageReport } from './report-damage.ts';
 import { createStoreAccess } from './store-access.ts';
+import type { DataThreads } from './threads.ts';
 
 export interface DataServerOptions {
   readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store'>;
   readonly version: string;
   readonly rules: EntranceRules;
   readonly openStore: () => Promise<Store>;
+  /** Its threads; what they derive is not there without them. They end with the server. */
+  readonly threads?: DataThreads | undefined;
   readonly log: Logger;
 }
 
@@ -46,7 +49,14 @@ const reopenPauseMs = 250;
 const connectionsMax = 512;
 
 /** Everything proxy-data serves, assembled. */
-export function createDataServer({ config, version, rules, openStore, log }: DataServerOptions): DataServer {
+export function createDataServer({
+  config,
+  version,
+  rules,
+  openStore,
+  threads,
+  log,
+}: DataServerOptions): DataServer {
   const nowMs = () => Date.now();
   const monotonicMs = () => performance.now();
   const metrics = createMetrics();
@@ -65,6 +75,7 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
     nowMs,
     readRecorder,
     liveListeners: () => live.listeners,
+    indexStatus: () => threads?.index.status,
   });
   const live = createLive({
     access,
@@ -165,12 +176,14 @@ export function createDataServer({ config, version, rules, openStore, log }: Dat
       const closed = [...servers].map(closeListener);
       if (closesIdle) closeIdle();
       live.close();
+      // At once, because the next generation waits for it.
+      const indexEnded = threads?.index.stop();
       const deadline = setTimeout(() => {
         for (const server of servers) server.closeAllConnections();
       }, timeMs);
       await Promise.all(closed);
       clearTimeout(deadline);
-      await access.close();
+      await Promise.all([indexEnded, threads?.query.stop(), access.close()]);
     },
   };
 }

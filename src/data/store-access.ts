@@ -2,17 +2,17 @@ import type { Store, StoreErrorCode } from '#store';
 import { StoreError } from '#store';
 
 /** A store in use. Call `release` once when done with it and with everything it handed out. */
-export interface StoreLease {
-  readonly store: Store;
+export interface StoreLease<Opened extends OpenedStore = Store> {
+  readonly store: Opened;
   release(): void;
 }
 
 /** Opens the store when it is first needed and opens it anew when the file is replaced or was damaged. */
-export interface StoreAccess {
+export interface StoreAccess<Opened extends OpenedStore = Store> {
   /** Rejects with a `StoreError` when the store cannot be opened now. */
-  acquire(): Promise<StoreLease>;
+  acquire(): Promise<StoreLease<Opened>>;
   /** Runs `work` with the store; once more with a newly opened one when the file turns out to be another. */
-  use<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  use<T>(work: (store: Opened) => Promise<T>): Promise<T>;
   /** Tells about an error that a leased store gave, so that the next use opens it anew when that can help. */
   noteFailure(error: unknown): void;
   /** How often the store was opened: sequences of one opening mean nothing in the next. */
@@ -23,8 +23,13 @@ export interface StoreAccess {
 const reopenedAfter: ReadonlySet<StoreErrorCode> = new Set(['corrupt', 'missing', 'moved', 'unusable']);
 const retriedAfter: ReadonlySet<StoreErrorCode> = new Set(['missing', 'moved']);
 
-interface Handle {
-  readonly store: Store;
+/** Any of the databases: they fail in the same ways. */
+interface OpenedStore {
+  close(): Promise<void>;
+}
+
+interface Handle<Opened extends OpenedStore> {
+  readonly store: Opened;
   users: number;
   isRetired: boolean;
 }
@@ -38,17 +43,17 @@ export interface StoreAccessOptions {
 }
 
 /** @param open opens the store for reading */
-export function createStoreAccess(
-  open: () => Promise<Store>,
+export function createStoreAccess<Opened extends OpenedStore>(
+  open: () => Promise<Opened>,
   { nowMs, pauseMs, onDamage }: StoreAccessOptions,
-): StoreAccess {
-  let handle: Handle | undefined;
-  let opening: Promise<Handle> | undefined;
+): StoreAccess<Opened> {
+  let handle: Handle<Opened> | undefined;
+  let opening: Promise<Handle<Opened>> | undefined;
   let failure: { error: unknown; atMs: number } | undefined;
   let openings = 0;
   let isClosed = false;
 
-  async function current(): Promise<Handle> {
+  async function current(): Promise<Handle<Opened>> {
     if (isClosed) throw new StoreError('unusable', 'proxy-data is leaving');
     if (handle) return handle;
     // Requests that come while the store is broken must not each try to open it.
@@ -59,9 +64,9 @@ export function createStoreAccess(
     return opening;
   }
 
-  async function openHandle(): Promise<Handle> {
+  async function openHandle(): Promise<Handle<Opened>> {
     try {
-      const opened: Handle = { store: await open(), users: 0, isRetired: false };
+      const opened: Handle<Opened> = { store: await open(), users: 0, isRetired: false };
       failure = undefined;
       openings += 1;
       if (isClosed) retire(opened);
@@ -74,7 +79,7 @@ export function createStoreAccess(
     }
   }
 
-  function retire(retired: Handle): void {
+  function retire(retired: Handle<Opened>): void {
     if (handle === retired) handle = undefined;
     if (retired.isRetired) return;
     retired.isRetired = true;
@@ -85,7 +90,7 @@ export function createStoreAccess(
     if (error instanceof StoreError && error.code === 'corrupt') onDamage?.();
   }
 
-  async function acquire(): Promise<StoreLease & { readonly handle: Handle }> {
+  async function acquire(): Promise<StoreLease<Opened> & { readonly handle: Handle<Opened> }> {
     const leased = await current();
     leased.users += 1;
     let isReleased = false;
@@ -98,12 +103,12 @@ export function createStoreAccess(
     return { store: leased.store, handle: leased, release };
   }
 
-  function noteFailure(error: unknown, failed: Handle | undefined): void {
+  function noteFailure(error: unknown, failed: Handle<Opened> | undefined): void {
     tellDamage(error);
     if (failed && error instanceof StoreError && reopenedAfter.has(error.code)) retire(failed);
   }
 
-  async function attempt<T>(work: (store: Store) => Promise<T>): Promise<T> {
+  async function attempt<T>(work: (store: Opened) => Promise<T>): Promise<T> {
     const lease = await acquire();
     try {
       return await work(lease.store);
@@ -137,6 +142,6 @@ export function createStoreAccess(
 }
 
 /** A store that is given up may be in any state; what its closing says helps nobody. */
-async function closeQuietly(store: Store): Promise<void> {
+async function closeQuietly(store: OpenedStore): Promise<void> {
   await store.close().catch(() => undefined);
 }

@@ -6,8 +6,15 @@
  */
 export type { DeletionNote, Deletions } from './deletions.ts';
 export { openDeletions } from './deletions.ts';
+export type {
+  DerivedHealth,
+  DerivedRequest,
+  DerivedRequests,
+  DerivedStore,
+  DerivingStep,
+} from './derived/derived-store.ts';
 export type { OpenStoreOptions } from './open-store.ts';
-export { openStore, setAside } from './open-store.ts';
+export { besideStore, openDerivedStore, openStore, setAside } from './open-store.ts';
 export type {
   Arrival,
   BodyPiece,

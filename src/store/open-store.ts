@@ -1,8 +1,14 @@
+import { rmSync } from 'node:fs';
 import type { StoreConfig } from '#config';
+import type { DerivedStore } from './derived/derived-store.ts';
+import type { DerivedTables } from './derived/derived-tables.ts';
+import { SqlDerivedStore } from './derived/sql-derived-store.ts';
 import { SqlStore } from './sql-store.ts';
+import { derivedDatabase } from './sqlite/derived-migrations.ts';
 import { openEngine } from './sqlite/engine.ts';
+import { databaseFiles } from './sqlite/files.ts';
 import { factsDatabase } from './sqlite/migrations.ts';
-import type { Store } from './store.ts';
+import { type Store, StoreError } from './store.ts';
 import type { Tables } from './tables.ts';
 
 // This file chooses the engine: beyond it nothing knows which one there is.
@@ -30,4 +36,35 @@ export async function openStore(config: StoreConfig, options: OpenStoreOptions):
     engineVersion: options.engineVersion,
   });
   return new SqlStore(engine, { role: options.role, rememberedChunks: 65_536, patienceMs: 10_000 });
+}
+
+/** Where a database beside the facts lies: `throughline.derived.db` beside `throughline.db`. */
+export function besideStore(config: StoreConfig, name: 'derived' | 'transcripts'): string {
+  return `${config.path.replace(/\.db$/, '')}.${name}.db`;
+}
+
+/**
+ * Opens what is derived from the store. A file that cannot be used is deleted and begun anew, because nothing is lost
+ * with it; only the writer does that.
+ * @throws StoreError `busy`, `full`, `missing`; to a reader also `corrupt` and `unusable`
+ */
+export async function openDerivedStore(
+  config: StoreConfig,
+  options: OpenStoreOptions,
+): Promise<DerivedStore> {
+  const path = besideStore(config, 'derived');
+  const open = () =>
+    openEngine<DerivedTables>(path, derivedDatabase, {
+      now: options.now ?? Date.now,
+      openTimeoutMs: 5_000,
+      engineVersion: options.engineVersion,
+    });
+  try {
+    return new SqlDerivedStore(await open());
+  } catch (error) {
+    const isHopeless = error instanceof StoreError && (error.code === 'corrupt' || error.code === 'unusable');
+    if (!isHopeless || options.role !== 'writer') throw error;
+    for (const file of [...databaseFiles(path)].reverse()) rmSync(file, { force: true });
+    return new SqlDerivedStore(await open());
+  }
 }

@@ -8,6 +8,7 @@ import type { RecorderStatus } from '#exchange';
 import { type ExchangeToStore, openStore, type Store } from '#store';
 import type { EntranceRules } from '../entrance.ts';
 import { createDataServer, type DataServer } from '../server.ts';
+import { type DataThreads, startThreads } from '../threads.ts';
 
 export interface RunningServer extends AsyncDisposable {
   readonly url: string;
@@ -16,6 +17,8 @@ export interface RunningServer extends AsyncDisposable {
   /** The recorder's hand on the store. */
   readonly writer: Store;
   readonly server: DataServer;
+  /** With `hasThreads`. */
+  readonly threads: DataThreads | undefined;
   /** What the log says, one object for each line. */
   readonly logged: Record<string, unknown>[];
   store(...exchanges: ExchangeToStore[]): Promise<void>;
@@ -32,22 +35,28 @@ export async function runServer({
   rules = openRules,
   shown = {},
   routing = { providers: [], defaultProvider: 'anthropic', routes: [] },
+  hasThreads = false,
 }: {
   rules?: EntranceRules;
   shown?: Record<string, unknown>;
   routing?: DataConfig['routing'];
+  /** Also what is derived, which costs a test some time to start. */
+  hasThreads?: boolean;
 } = {}): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'throughline-data-'));
   const databasePath = join(dataDir, 'throughline.db');
   const storeConfig = { engine: 'sqlite', path: databasePath } as const;
   const writer = await openStore(storeConfig, { role: 'writer' });
   const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const threads = hasThreads ? await startThreads({ dataDir, store: storeConfig }, log) : undefined;
   const server = createDataServer({
     config: { dataDir, shown, routing, store: storeConfig },
     version: '1.2.3',
     rules,
     openStore: () => openStore(storeConfig, { role: 'reader' }),
-    log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    threads,
+    log,
   });
   const url = await listen(server.createServer());
   const get = (path: string, init?: RequestInit) => fetch(url + path, init);
@@ -58,6 +67,7 @@ export async function runServer({
     databasePath,
     writer,
     server,
+    threads,
     logged,
     get,
     json: async (path, init) => (await get(path, init)).json(),

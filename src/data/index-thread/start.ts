@@ -1,0 +1,35 @@
+import type { Logger } from '../log.ts';
+import { type ProgramThread, startThread } from '../program-thread.ts';
+import type { FromIndexThread, IndexThreadConfig, IndexThreadStatus, ToIndexThread } from './messages.ts';
+
+export interface IndexThread {
+  /** What it said last; undefined before it said anything. */
+  readonly status: IndexThreadStatus | undefined;
+  /** Ends it and lets another process go on. Resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** @returns when the thread has loaded everything. Rejects when it cannot. */
+export async function startIndexThread(config: IndexThreadConfig, log: Logger): Promise<IndexThread> {
+  let status: IndexThreadStatus | undefined;
+  const thread: ProgramThread<ToIndexThread> = await startThread<ToIndexThread, FromIndexThread>('index', {
+    data: { dataDir: config.dataDir, store: config.store } satisfies IndexThreadConfig,
+    memoryMegabytes: 256,
+    log,
+    onMessage(message) {
+      if (message.kind === 'status') status = message.status;
+    },
+    onEnd() {
+      status = undefined;
+    },
+  });
+  return {
+    get status() {
+      return status;
+    },
+    stop() {
+      thread.send({ kind: 'stop' });
+      return thread.stop(5_000);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import type { DerivedHealth, DerivedStore } from '#store';
+
+/** What queries read. */
+export interface QuerySources {
+  readonly derived: DerivedStore;
+}
+
+/**
+ * Everything that the query thread can be asked. Input and output are plain values, because they are copied from thread
+ * to thread. Each area adds its own.
+ */
+export const queries = {
+  'derived.health': ({ derived }: QuerySources, _input: undefined): Promise<DerivedHealth> =>
+    derived.health(),
+} as const;
+
+type Queries = typeof queries;
+export type QueryName = keyof Queries;
+export type QueryInput<Name extends QueryName> = Parameters<Queries[Name]>[1];
+export type QueryOutput<Name extends QueryName> = Awaited<ReturnType<Queries[Name]>>;

@@ -1,0 +1,8 @@
+/**
+ * Facts to what is derived from them. Each step takes what is new since its position, a bounded piece at a time, and
+ * writes rows and position together, so that it can be stopped and repeated at any point. Knows no threads: the index
+ * thread of proxy-data turns the crank.
+ */
+export { deriveRequests } from './derive-requests.ts';
+export { type IndexerStatus, type IndexerStores, runIndexer } from './indexer.ts';
+export type { Step, StepResult } from './step.ts';

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DerivedStore, type Store, StoreError } from '#store';
+import type { Step } from './step.ts';
+
+/** The databases that the indexer works on. */
+export interface IndexerStores {
+  readonly facts: Store;
+  readonly derived: DerivedStore;
+}
+
+export interface IndexerOptions {
+  /** Opens everything, the derived store as its writer. */
+  readonly open: () => Promise<IndexerStores>;
+  /** The work, in the order in which it is done: what later steps read, earlier ones write. */
+  readonly steps: (stores: IndexerStores) => readonly Step[];
+  readonly signal: AbortSignal;
+  readonly onStatus: (status: IndexerStatus) => void;
+  /** How long nothing is looked at when there was nothing to do. */
+  readonly idleMs: number;
+  /** How long after trouble nothing is tried. */
+  readonly troubleMs: number;
+}
+
+export interface IndexerStatus {
+  /** `deriving`: behind the facts. `current`: everything that is recorded is derived. `trouble`: tried again soon. */
+  readonly state: 'deriving' | 'current' | 'trouble';
+  /** Sequence up to which exchanges are derived, of the last one that is recorded. */
+  readonly through: number;
+  readonly of: number;
+  /** What is wrong, as a sentence for a person. */
+  readonly trouble?: string;
+}
+
+/** Turns the crank of all steps until the signal ends it; trouble with a store is waited out. Rejects on a bug only. */
+export async function runIndexer(options: IndexerOptions): Promise<void> {
+  const { signal, onStatus, troubleMs } = options;
+  let status: IndexerStatus = { state: 'deriving', through: 0, of: 0 };
+  const say = (next: IndexerStatus): void => {
+    status = next;
+    onStatus(next);
+  };
+  while (!signal.aborted) {
+    try {
+      await workUntilTrouble(options, say);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      say({ ...status, state: 'trouble', trouble: error.message });
+      await pause(error.code === 'busy' ? 50 : troubleMs, signal);
+    }
+  }
+}
+
+async function workUntilTrouble(
+  { open, steps: stepsOf, signal, idleMs }: IndexerOptions,
+  say: (status: IndexerStatus) => void,
+): Promise<void> {
+  const stores = await open();
+  try {
+    const steps = stepsOf(stores);
+    while (!signal.aborted) {
+      const hasMore = await doOneRound(steps, signal);
+      const through = await stores.derived.position('requests');
+      say({ state: hasMore ? 'deriving' : 'current', through, of: await stores.facts.lastSequence() });
+      // Also between pieces others get their turn: messages are read in it.
+      await pause(hasMore ? 0 : idleMs, signal);
+    }
+  } finally {
+    await Promise.allSettled([stores.facts.close(), stores.derived.close()]);
+  }
+}
+
+/** Each step once, so that a long one does not keep the others waiting. True when one of them has more. */
+async function doOneRound(steps: readonly Step[], signal: AbortSignal): Promise<boolean> {
+  let hasMore = false;
+  for (const step of steps) {
+    if (signal.aborted) return false;
+    if ((await step.run()) === 'more') hasMore = true;
+  }
+  return hasMore;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

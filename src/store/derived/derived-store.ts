@@ -1,0 +1,41 @@
+import type { StoredExchange } from '../store.ts';
+
+/**
+ * The port to what is derived: everything in it can be computed again from the facts and the transcripts. One writer
+ * (the index thread), any number of readers. All methods may reject with a `StoreError`.
+ */
+export interface DerivedStore {
+  readonly requests: DerivedRequests;
+  /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
+  position(step: DerivingStep): Promise<number>;
+  /** A cheap look at the file. */
+  health(): Promise<DerivedHealth>;
+  close(): Promise<void>;
+}
+
+/** Steps of deriving; each has a position of its own. */
+export type DerivingStep = 'requests';
+
+/** One row for each exchange. */
+export interface DerivedRequests {
+  /**
+   * Adds what came after the position of the step `requests`, and moves that position, in one transaction.
+   * Exchanges up to the position are there already and change nothing.
+   * @param through sequence up to which nothing is missing afterwards
+   */
+  append(requests: readonly DerivedRequest[], through: number): Promise<void>;
+  count(): Promise<number>;
+}
+
+export interface DerivedRequest {
+  readonly exchange: StoredExchange;
+  /** Billionths of a US dollar; undefined = unknown. */
+  readonly costNanos: number | undefined;
+}
+
+export interface DerivedHealth {
+  readonly requests: number;
+  /** Sequence up to which the facts are derived. */
+  readonly through: number;
+  readonly bytes: number;
+}

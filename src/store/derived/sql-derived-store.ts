@@ -1,0 +1,34 @@
+import type { SqlEngine } from '../sql-engine.ts';
+import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
+import type { DerivedTables } from './derived-tables.ts';
+import { NameTable } from './name-table.ts';
+import { positionOf } from './positions.ts';
+import { SqlDerivedRequests } from './sql-derived-requests.ts';
+
+/** The port over any SQL engine, one class for each area. */
+export class SqlDerivedStore implements DerivedStore {
+  readonly requests: DerivedRequests;
+  readonly #engine: SqlEngine<DerivedTables>;
+
+  constructor(engine: SqlEngine<DerivedTables>) {
+    const names = new NameTable();
+    this.#engine = engine;
+    this.requests = new SqlDerivedRequests(engine, names);
+  }
+
+  position(step: DerivingStep): Promise<number> {
+    return positionOf(this.#engine, step);
+  }
+
+  async health(): Promise<DerivedHealth> {
+    return {
+      requests: await this.requests.count(),
+      through: await this.position('requests'),
+      bytes: await this.#engine.sizeBytes(),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+}
