@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claudeRoutes } from './claude.ts';
 import { configRoutes } from './config.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
@@ -11,6 +12,7 @@ export const contract = {
   ...requestRoutes,
   ...eventRoutes,
   ...configRoutes,
+  ...claudeRoutes,
   ...routingRoutes,
   ...healthRoutes,
 } as const;

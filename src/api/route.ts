@@ -11,7 +11,7 @@ export type RouteAnswer =
 
 /** One route of the API. The tables of these are the only place where a path is written down. */
 export interface Route {
-  readonly method: 'GET' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** With parameters in braces: `/api/requests/{id}`. */
   readonly path: string;
   /** One sentence for the documentation. */

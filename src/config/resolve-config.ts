@@ -70,6 +70,7 @@ export function resolveConfig(config: ReadConfig, around: Surroundings): Resolve
         defaultProvider: core.defaultProvider,
         routes: core.routes ?? [],
       },
+      claudeDirs: around.claudeDirs,
       shown: around.shown,
     },
     supervisor: supervisorConfig(config, around),

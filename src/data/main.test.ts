@@ -37,6 +37,7 @@ function orderFor(dir: TempDir, port = 0): StartOrder {
     store: { engine: 'sqlite', path: dir.join('throughline.db') },
     access,
     ports: [],
+    claudeDirs: [],
     logLevel: 'info',
     routing: { providers: [], defaultProvider: 'anthropic', routes: [] },
     shown: {

@@ -40,7 +40,7 @@ export function corsHeaders(origin: string): Record<string, string> {
 export function preflightHeaders(origin: string): Record<string, string> {
   return {
     ...corsHeaders(origin),
-    'access-control-allow-methods': 'GET, HEAD, DELETE',
+    'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
     'access-control-allow-headers':
       'authorization, content-type, last-event-id, x-throughline-request, x-throughline-token',
     'access-control-max-age': '600',

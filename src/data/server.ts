@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { openClaudeDirectory } from '#claude-directory';
 import type { DataConfig } from '#config';
 import { type Metric, recorderMetrics } from '#exchange';
 import { openDeletions, type Store } from '#store';
@@ -8,6 +9,7 @@ import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
 import { assets } from './assets.ts';
 import { admit, type EntranceRules } from './entrance.ts';
+import { claudeHandlers } from './handlers/claude.ts';
 import { configHandlers } from './handlers/config.ts';
 import { eventHandlers } from './handlers/events.ts';
 import { healthHandlers } from './handlers/health.ts';
@@ -25,7 +27,7 @@ import { createStoreAccess } from './store-access.ts';
 import type { DataThreads } from './threads.ts';
 
 export interface DataServerOptions {
-  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store'>;
+  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store' | 'claudeDirs'>;
   readonly version: string;
   readonly rules: EntranceRules;
   readonly openStore: () => Promise<Store>;
@@ -101,6 +103,7 @@ export function createDataServer({
         },
       }),
       ...eventHandlers(live),
+      ...claudeHandlers(openClaudeDirectory(config.claudeDirs), { nowMs }),
       ...configHandlers(config),
       ...routingHandlers(config),
       ...healthHandlers({

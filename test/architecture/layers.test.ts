@@ -45,6 +45,7 @@ const layers: Readonly<Record<string, Layer>> = {
     ],
     packages: [],
   },
+  'claude-directory': { modules: [], packages: [] },
   config: { modules: ['#core-config'], packages: ['yaml', 'zod'] },
   store: {
     modules: ['#exchange', '#search'],
@@ -62,6 +63,7 @@ const layers: Readonly<Record<string, Layer>> = {
   data: {
     modules: [
       '#api',
+      '#claude-directory',
       '#derive',
       '#exchange',
       '#formats',

@@ -1,8 +1,8 @@
 import type { OpenRequest, RouteKey } from '#api';
 import type { DeletionNote } from '#store';
-import { ApiProblem } from '../api-problem.ts';
 import { findExchange } from '../find-exchange.ts';
-import type { HandlerInput, Handlers } from '../handler.ts';
+import type { Handlers } from '../handler.ts';
+import { refuseUnintended } from '../refuse-unintended.ts';
 import { requestDetail } from '../request-detail.ts';
 import { instantText, present } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
@@ -40,22 +40,11 @@ export function requestHandlers({
       return { body };
     },
     'requests.clear': async (input) => {
-      refuseUnintended(input);
+      refuseUnintended(input.request);
       const note = noteDeletion();
       const filter = present({ toMs: input.query.before });
       const { exchanges } = await access.use((store) => store.delete(filter, (ids) => note.add(ids)));
       return { body: { deleted: exchanges, message: 'Request history cleared' } };
     },
   };
-}
-
-/** A form or a link of some page can send neither of the two, so a request that has one was meant. */
-function refuseUnintended({ request }: HandlerInput<'requests.clear'>): void {
-  const contentType = request.headers.get('content-type') ?? '';
-  if (/^application\/json\b/i.test(contentType) || request.headers.get('x-throughline-request') === '1')
-    return;
-  throw new ApiProblem(
-    'bad-parameter',
-    'A request that changes something needs "content-type: application/json" or "x-throughline-request: 1".',
-  );
 }

@@ -34,11 +34,13 @@ const openRules: EntranceRules = { allowedOrigins: [], judge: () => undefined, j
 export async function runServer({
   rules = openRules,
   shown = {},
+  claudeDirs = [],
   routing = { providers: [], defaultProvider: 'anthropic', routes: [] },
   hasThreads = false,
 }: {
   rules?: EntranceRules;
   shown?: Record<string, unknown>;
+  claudeDirs?: readonly string[];
   routing?: DataConfig['routing'];
   /** Also what is derived, which costs a test some time to start. */
   hasThreads?: boolean;
@@ -51,7 +53,7 @@ export async function runServer({
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const threads = hasThreads ? await startThreads({ dataDir, store: storeConfig }, log) : undefined;
   const server = createDataServer({
-    config: { dataDir, shown, routing, store: storeConfig },
+    config: { dataDir, claudeDirs, shown, routing, store: storeConfig },
     version: '1.2.3',
     rules,
     openStore: () => openStore(storeConfig, { role: 'reader' }),
