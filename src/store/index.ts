@@ -34,3 +34,12 @@ export type {
   VerifyProgress,
 } from './store.ts';
 export { StoreError } from './store.ts';
+export { openTranscripts } from './transcripts/open-transcripts.ts';
+export type {
+  ArchivedDocument,
+  ArchivedFile,
+  ArchivedLine,
+  ArchivedPiece,
+  FileBatch,
+  TranscriptStore,
+} from './transcripts/transcript-store.ts';

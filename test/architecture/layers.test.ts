@@ -57,7 +57,7 @@ const layers: Readonly<Record<string, Layer>> = {
     types: ['#config'],
     packages: ['pino'],
   },
-  transcripts: { modules: ['#exchange'], packages: ['chokidar', 'zod'] },
+  transcripts: { modules: ['#exchange', '#formats'], packages: [] },
   derive: { modules: ['#exchange', '#formats', '#store', '#transcripts'], packages: [] },
   api: { modules: ['#exchange'], packages: ['zod'] },
   data: {
@@ -124,6 +124,7 @@ describe('an engine', () => {
     'src/config/config-schema.ts',
     'src/config/resolved-config.ts',
     'src/store/open-store.ts',
+    'src/store/transcripts/open-transcripts.ts',
   ];
 
   it('is named nowhere outside of its own directory', () => {
