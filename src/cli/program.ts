@@ -32,6 +32,7 @@ export function createProgram(): Command {
   addRoutesCommands(program);
   addConfigCommands(program);
   addDatabaseCommands(program);
+  addImportCommand(program);
   addServiceManagerCommands(program);
   return program;
 }
@@ -218,6 +219,19 @@ function addDatabaseCommands(program: Command): void {
     .action(async (_options, command: Command) => {
       const { resetDatabase } = await import('./db-reset.ts');
       await resetDatabase(command.optsWithGlobals());
+    });
+}
+
+function addImportCommand(program: Command): void {
+  program
+    .command('import')
+    .description('bring in the history of the system before: its requests.db, which is only read')
+    .argument('<file>', 'its database')
+    .option('--dry-run', 'say what would be imported, and store nothing')
+    .addOption(jsonOption())
+    .action(async (file: string, _options, command: Command) => {
+      const { importDatabase } = await import('./import.ts');
+      await importDatabase(file, command.optsWithGlobals());
     });
 }
 

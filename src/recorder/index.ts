@@ -10,3 +10,5 @@ export type { RecorderCounts, RecorderLog, RecorderOptions } from './recorder.ts
 export { Recorder } from './recorder.ts';
 export type { ServiceOptions } from './run-recorder.ts';
 export { runRecorder } from './run-recorder.ts';
+export type { ImportedParts } from './understand-imported.ts';
+export { understandImported } from './understand-imported.ts';
