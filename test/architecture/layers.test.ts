@@ -59,7 +59,6 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   transcripts: { modules: ['#exchange', '#formats'], packages: [] },
   import: { modules: ['#exchange', '#formats', '#recorder', '#store'], packages: ['better-sqlite3'] },
-  transcripts: { modules: ['#exchange'], packages: ['chokidar', 'zod'] },
   derive: { modules: ['#exchange', '#formats', '#store', '#transcripts'], packages: [] },
   api: { modules: ['#exchange'], packages: ['zod'] },
   data: {
