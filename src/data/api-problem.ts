@@ -41,5 +41,6 @@ const storeSentences = {
   corrupt: 'The database is damaged. The recorder sets it aside and builds a new one from the journal.',
   missing: 'The database does not exist yet. The recorder creates it.',
   moved: 'The database was replaced a moment ago. Try again in a second.',
+  'too-slow': 'The query took longer than it may. Ask for a shorter time or for something rarer.',
   unusable: 'The store cannot be read at the moment. The log of proxy-data says why.',
 } as const satisfies Record<StoreError['code'], string>;

@@ -13,6 +13,24 @@ export type {
   DerivedStore,
   DerivingStep,
 } from './derived/derived-store.ts';
+export type { Dimension, Measure } from './derived/measures.ts';
+export type { OutcomeClass } from './derived/request-row.ts';
+export type {
+  AgentSums,
+  DimensionKey,
+  Latencies,
+  LatenciesQuery,
+  Measures,
+  Quantiles,
+  SessionSums,
+  SessionsQuery,
+  Statistics,
+  StatisticsFilter,
+  Sums,
+  SumsQuery,
+  ToolCounts,
+  ToolsQuery,
+} from './derived/statistics.ts';
 export type { OpenStoreOptions } from './open-store.ts';
 export { besideStore, openDerivedStore, openStore, setAside } from './open-store.ts';
 export type {

@@ -180,9 +180,9 @@ export interface StoreHealth {
   readonly schemaVersion: number;
 }
 
-export type StoreErrorCode = 'busy' | 'full' | 'corrupt' | 'missing' | 'moved' | 'unusable';
+export type StoreErrorCode = 'busy' | 'full' | 'corrupt' | 'missing' | 'moved' | 'too-slow' | 'unusable';
 
-/** `busy` and `full` pass; `corrupt` and `moved` (the file is another one than was opened) need a new file. */
+/** `busy` and `full` pass; `too-slow` says that a query took longer than it may; `corrupt` and `moved` (the file is another one than was opened) need a new file. */
 export class StoreError extends Error {
   readonly code: StoreErrorCode;
   constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {

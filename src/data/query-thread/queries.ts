@@ -1,4 +1,11 @@
-import type { DerivedHealth, DerivedStore } from '#store';
+import type {
+  DerivedHealth,
+  DerivedStore,
+  LatenciesQuery,
+  SessionsQuery,
+  SumsQuery,
+  ToolsQuery,
+} from '#store';
 
 /** What queries read. */
 export interface QuerySources {
@@ -12,6 +19,13 @@ export interface QuerySources {
 export const queries = {
   'derived.health': ({ derived }: QuerySources, _input: undefined): Promise<DerivedHealth> =>
     derived.health(),
+  'statistics.sums': ({ derived }: QuerySources, query: SumsQuery) => derived.statistics.sums(query),
+  'statistics.latencies': ({ derived }: QuerySources, query: LatenciesQuery) =>
+    derived.statistics.latencies(query),
+  'statistics.tools': ({ derived }: QuerySources, query: ToolsQuery) => derived.statistics.tools(query),
+  'statistics.sessions': ({ derived }: QuerySources, query: SessionsQuery) =>
+    derived.statistics.sessions(query),
+  'statistics.agents': ({ derived }: QuerySources, sessionId: string) => derived.statistics.agents(sessionId),
 } as const;
 
 type Queries = typeof queries;

@@ -1,4 +1,5 @@
 import type { StoredExchange } from '../store.ts';
+import type { Statistics } from './statistics.ts';
 
 /**
  * The port to what is derived: everything in it can be computed again from the facts and the transcripts. One writer
@@ -6,6 +7,7 @@ import type { StoredExchange } from '../store.ts';
  */
 export interface DerivedStore {
   readonly requests: DerivedRequests;
+  readonly statistics: Statistics;
   /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
   position(step: DerivingStep): Promise<number>;
   /** A cheap look at the file. */

@@ -35,6 +35,7 @@ export async function requestRow(
     client_version: await name(exchange.clientVersion),
     status: exchange.status ?? null,
     outcome: (await name(exchange.outcome))!,
+    outcome_class: outcomeClasses.indexOf(outcomeClassOf(exchange)),
     stop_reason: await name(exchange.stopReason),
     error_type: await name(exchange.errorType),
     problem: await name(exchange.problem),
@@ -57,6 +58,18 @@ export async function requestRow(
     tools_declared: await names.listIdOf(session, exchange.toolsDeclared),
     tools_called: await names.listIdOf(session, exchange.toolsCalled),
   };
+}
+
+/** Their places are what the database holds. `ok` and `error`: a whole answer, and what its status says. */
+export const outcomeClasses = ['ok', 'error', 'aborted', 'failed', 'interrupted'] as const;
+export type OutcomeClass = (typeof outcomeClasses)[number];
+
+function outcomeClassOf({ outcome, status, errorType }: DerivedRequest['exchange']): OutcomeClass {
+  if (outcome === 'client-aborted') return 'aborted';
+  if (outcome === 'upstream-failed') return 'failed';
+  if (outcome === 'interrupted') return 'interrupted';
+  // An answer may begin well and have an error in its stream.
+  return (status ?? 0) >= 400 || errorType !== undefined ? 'error' : 'ok';
 }
 
 /** undefined when there was no time to measure, as with an answer that came in one piece. */

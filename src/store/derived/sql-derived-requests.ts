@@ -1,6 +1,7 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedRequest, DerivedRequests } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
+import { addToStatistics } from './maintain-statistics.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
 import { insertRow, requestRow } from './request-row.ts';
@@ -22,6 +23,7 @@ export class SqlDerivedRequests implements DerivedRequests {
         if (request.exchange.sequence <= before) continue;
         await insertRow(session, await requestRow(session, this.#names, request));
       }
+      await addToStatistics(session, { after: before, through });
       await movePosition(session, 'requests', Math.max(before, through));
     });
     this.#names.committed();

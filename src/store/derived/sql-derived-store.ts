@@ -1,19 +1,24 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
+import { NameReader } from './name-reader.ts';
 import { NameTable } from './name-table.ts';
 import { positionOf } from './positions.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
+import { SqlStatistics } from './sql-statistics.ts';
+import type { Statistics } from './statistics.ts';
 
 /** The port over any SQL engine, one class for each area. */
 export class SqlDerivedStore implements DerivedStore {
   readonly requests: DerivedRequests;
+  readonly statistics: Statistics;
   readonly #engine: SqlEngine<DerivedTables>;
 
   constructor(engine: SqlEngine<DerivedTables>) {
     const names = new NameTable();
     this.#engine = engine;
     this.requests = new SqlDerivedRequests(engine, names);
+    this.statistics = new SqlStatistics(engine, new NameReader(engine));
   }
 
   position(step: DerivingStep): Promise<number> {

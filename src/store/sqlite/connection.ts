@@ -8,6 +8,7 @@ export class Connection {
   readonly path: string;
   readonly #database: Database.Database;
   readonly #statements = new Map<SqlStatement, Database.Statement>();
+  #deadlineMs = Number.POSITIVE_INFINITY;
 
   /** @throws StoreError */
   constructor(path: string, options: { readonly readonly: boolean; readonly busyTimeoutMs: number }) {
@@ -21,6 +22,22 @@ export class Connection {
           timeout: options.busyTimeoutMs,
         }),
     );
+    // SQLite cannot be interrupted from the thread that it works in, but it calls this for every row that it looks at.
+    this.#database.function('within_time', { deterministic: false, directOnly: true }, () => {
+      if (performance.now() > this.#deadlineMs)
+        throw new StoreError('too-slow', 'The query took longer than it may.');
+      return 1;
+    });
+  }
+
+  /** @param deadlineMs on the monotonic clock: from then on `within_time()` ends the statement with `too-slow` */
+  allBefore<Row>(deadlineMs: number, statement: SqlStatement, parameters: readonly SqlValue[]): Row[] {
+    this.#deadlineMs = deadlineMs;
+    try {
+      return this.all<Row>(statement, parameters);
+    } finally {
+      this.#deadlineMs = Number.POSITIVE_INFINITY;
+    }
   }
 
   all<Row>(statement: SqlStatement, parameters: readonly SqlValue[]): Row[] {

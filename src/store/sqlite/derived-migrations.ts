@@ -1,3 +1,4 @@
+import { statisticsSchema } from './derived-statistics.ts';
 import type { DatabaseKind, Migration } from './migrations.ts';
 
 /**
@@ -46,6 +47,7 @@ CREATE TABLE requests (
   client_version INTEGER,
   status INTEGER,
   outcome INTEGER NOT NULL,
+  outcome_class INTEGER NOT NULL,
   stop_reason INTEGER,
   error_type INTEGER,
   problem INTEGER,
@@ -72,6 +74,7 @@ CREATE INDEX requests_by_time ON requests (received_at_ms, id);
 CREATE INDEX requests_by_session ON requests (session, received_at_ms) WHERE session IS NOT NULL;
 `,
   },
+  { version: 2, name: 'statistics', sql: statisticsSchema },
 ];
 
 /** What is derived from facts and transcripts. Its application id reads 'Thrd'. */

@@ -93,6 +93,16 @@ class SqliteEngine<Rows> implements SqlEngine<Rows> {
     return result;
   }
 
+  limited(timeMs: number): Pick<SqlSession, 'all'> {
+    const deadlineMs = performance.now() + timeMs;
+    return {
+      all: async <Row>(statement: SqlStatement, parameters: readonly SqlValue[]) => {
+        this.#assertSameFiles();
+        return this.#reader.allBefore<Row>(deadlineMs, statement, parameters);
+      },
+    };
+  }
+
   tidy(): void {
     if (!this.#isClosed) this.#checkpointer.committed();
   }
