@@ -26,5 +26,13 @@ export { understandResponse } from './openai/response.ts';
 export { createResponseStreamReader } from './openai/response-stream.ts';
 export { usageFromOpenai } from './openai/usage.ts';
 export type { RequestFacts } from './request-facts.ts';
+export {
+  type Said,
+  type SaidKind,
+  type SaidRole,
+  saidInAnswer,
+  saidInMessage,
+  saidInSystem,
+} from './said.ts';
 export type { SseEvent, SseReader } from './sse.ts';
 export { createSseReader } from './sse.ts';
