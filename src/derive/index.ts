@@ -4,5 +4,6 @@
  * thread of proxy-data turns the crank.
  */
 export { deriveRequests } from './derive-requests.ts';
+export { deriveText } from './derive-text.ts';
 export { type IndexerStatus, type IndexerStores, runIndexer } from './indexer.ts';
 export type { Step, StepResult } from './step.ts';

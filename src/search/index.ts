@@ -4,6 +4,7 @@
  *
  * Read `query.ts` first (the tree), then `parse-query.ts`.
  */
+export { findInText, isLiteral, type Snippet, type Span, snippetOf, tokensOf } from './find-in-text.ts';
 export { type QueryKey, queryKeys } from './keys.ts';
 export { type Interval, intervalOf } from './moment.ts';
 export { parseQuery, queryBounds } from './parse-query.ts';
@@ -11,3 +12,4 @@ export { parseWords } from './parse-words.ts';
 export { printQuery } from './print-query.ts';
 export type { KeyQuery, Measure, Moment, Quantity, Query, TextQuery, Value, ValueTest } from './query.ts';
 export { type QueryProblem, showQueryProblem } from './query-problem.ts';
+export { needsWord, type SplitQuery, splitQuery } from './split-query.ts';

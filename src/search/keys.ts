@@ -4,8 +4,6 @@ export type ValueKind =
   | 'name'
   /** One of a list of words. */
   | 'word'
-  /** Looked for inside of what was said. */
-  | 'text'
   | 'count'
   | 'duration'
   | 'bytes'
@@ -23,16 +21,12 @@ interface KeyDefinition {
 export const queryKeys = {
   model: { takes: 'name', about: 'model, as asked for or as it answered' },
   provider: { takes: 'name', about: 'provider that answered' },
-  route: { takes: 'name', about: 'rule that chose the provider' },
   status: { takes: 'status', about: 'HTTP status of the answer' },
   error: { takes: 'name', about: 'type of the error, or * for any' },
   tool: { takes: 'name', about: 'tool that the answer called' },
   'tools.n': { takes: 'count', about: 'how many tools the answer called' },
   agent: { takes: 'name', about: 'agent, by name or by id' },
   session: { takes: 'name', about: 'session id' },
-  project: { takes: 'name', about: 'project, by path or by the name of its directory' },
-  cwd: { takes: 'name', about: 'working directory of the session' },
-  branch: { takes: 'name', about: 'git branch of the session' },
   cost: { takes: 'money', about: 'what it cost, in dollars' },
   in: { takes: 'count', about: 'input tokens that were not cached' },
   out: { takes: 'count', about: 'output tokens' },
@@ -48,27 +42,14 @@ export const queryKeys = {
   stream: { takes: 'word', words: ['true', 'false'], about: 'whether the answer was streamed' },
   has: {
     takes: 'word',
-    words: ['thinking', 'image', 'tool-error', 'transcript'],
-    about: 'what a request contains or is tied to',
+    words: ['thinking', 'tools', 'cost'],
+    about: 'whether the answer has thinking or calls tools, or its cost is known',
   },
   is: {
     takes: 'word',
-    words: [
-      'pending',
-      'streaming',
-      'done',
-      'failed',
-      'aborted',
-      'retried',
-      'rate-limited',
-      'cache-miss',
-      'compaction',
-      'subagent',
-    ],
+    words: ['done', 'failed', 'aborted', 'rate-limited', 'cache-miss', 'subagent'],
     about: 'how a request went and what it was for',
   },
-  text: { takes: 'text', about: 'words in what was said, as bare words are' },
-  system: { takes: 'text', about: 'words in the system prompt' },
   path: { takes: 'name', about: 'path of the request' },
   id: { takes: 'name', about: 'id of the request' },
   tag: { takes: 'name', about: 'tag of the request' },

@@ -178,7 +178,7 @@ class Reader {
   #named(key: QueryKey, isInList: boolean): ValueTest {
     const scanner = this.#scanner;
     const at = scanner.at;
-    const { takes, words } = definitionOf(key);
+    const { words } = definitionOf(key);
     if (scanner.next === '"') {
       const name = scanner.takeQuoted();
       if (name === '') throw missingValue(key, scanner, at);
@@ -198,8 +198,6 @@ class Reader {
         length: written.length,
       });
     const { name, isPrefix } = this.#withStar(written, at);
-    if (name === '' && takes === 'text')
-      throw scanner.refusal('A * needs the beginning of a word before it.', { at, length: 1 });
     return { kind: 'name', name, isQuoted: false, isPrefix };
   }
 
@@ -247,7 +245,7 @@ class Reader {
 const comparisons = ['>=', '<=', '>', '<'] as const satisfies readonly Comparison[];
 
 function isMeasured(takes: ValueKind): boolean {
-  return takes !== 'name' && takes !== 'word' && takes !== 'text';
+  return takes !== 'name' && takes !== 'word';
 }
 
 function statusCode(written: string): Measure {

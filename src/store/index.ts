@@ -13,6 +13,14 @@ export type {
   DerivedStore,
   DerivingStep,
 } from './derived/derived-store.ts';
+export type {
+  FoundSession,
+  FoundText,
+  RefusedSearch,
+  TextPlace,
+  TextSearch,
+  TextSearchResult,
+} from './derived/derived-text.ts';
 export type { Dimension, Measure } from './derived/measures.ts';
 export type { OutcomeClass } from './derived/request-row.ts';
 export type {

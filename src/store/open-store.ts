@@ -8,6 +8,7 @@ import { derivedDatabase } from './sqlite/derived-migrations.ts';
 import { openEngine } from './sqlite/engine.ts';
 import { databaseFiles } from './sqlite/files.ts';
 import { factsDatabase } from './sqlite/migrations.ts';
+import { textIndex } from './sqlite/text-index.ts';
 import { type Store, StoreError } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -60,11 +61,11 @@ export async function openDerivedStore(
       engineVersion: options.engineVersion,
     });
   try {
-    return new SqlDerivedStore(await open());
+    return new SqlDerivedStore(await open(), textIndex);
   } catch (error) {
     const isHopeless = error instanceof StoreError && (error.code === 'corrupt' || error.code === 'unusable');
     if (!isHopeless || options.role !== 'writer') throw error;
     for (const file of [...databaseFiles(path)].reverse()) rmSync(file, { force: true });
-    return new SqlDerivedStore(await open());
+    return new SqlDerivedStore(await open(), textIndex);
   }
 }

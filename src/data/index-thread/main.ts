@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { deriveRequests, type IndexerStores, runIndexer } from '#derive';
+import { deriveRequests, deriveText, type IndexerStores, runIndexer } from '#derive';
 import { acquireProcessLock, type ProcessLock } from '#generation';
 import { openDerivedStore, openStore } from '#store';
 import type { FromIndexThread, IndexThreadConfig, ToIndexThread } from './messages.ts';
@@ -29,7 +29,7 @@ async function work(): Promise<void> {
   try {
     await runIndexer({
       open: openStores,
-      steps: ({ facts, derived }) => [deriveRequests(facts, derived)],
+      steps: ({ facts, derived }) => [deriveRequests(facts, derived), deriveText(facts, derived)],
       signal: stopping.signal,
       onStatus: (status) => tell({ kind: 'status', status }),
       idleMs: 200,

@@ -1,24 +1,29 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
+import type { DerivedText } from './derived-text.ts';
 import { NameReader } from './name-reader.ts';
 import { NameTable } from './name-table.ts';
 import { positionOf } from './positions.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
+import { SqlDerivedText } from './sql-derived-text.ts';
 import { SqlStatistics } from './sql-statistics.ts';
 import type { Statistics } from './statistics.ts';
+import type { TextIndex } from './text-index.ts';
 
 /** The port over any SQL engine, one class for each area. */
 export class SqlDerivedStore implements DerivedStore {
   readonly requests: DerivedRequests;
   readonly statistics: Statistics;
+  readonly text: DerivedText;
   readonly #engine: SqlEngine<DerivedTables>;
 
-  constructor(engine: SqlEngine<DerivedTables>) {
+  constructor(engine: SqlEngine<DerivedTables>, textIndex: TextIndex) {
     const names = new NameTable();
     this.#engine = engine;
     this.requests = new SqlDerivedRequests(engine, names);
     this.statistics = new SqlStatistics(engine, new NameReader(engine));
+    this.text = new SqlDerivedText(engine, names, textIndex);
   }
 
   position(step: DerivingStep): Promise<number> {

@@ -1,5 +1,6 @@
 import { statisticsSchema } from './derived-statistics.ts';
 import type { DatabaseKind, Migration } from './migrations.ts';
+import { textSchema } from './text-index.ts';
 
 /**
  * Each area of the derived database has a step of its own. Unlike the steps of the facts these may change: a file
@@ -75,6 +76,7 @@ CREATE INDEX requests_by_session ON requests (session, received_at_ms) WHERE ses
 `,
   },
   { version: 2, name: 'statistics', sql: statisticsSchema },
+  { version: 3, name: 'text', sql: textSchema },
 ];
 
 /** What is derived from facts and transcripts. Its application id reads 'Thrd'. */

@@ -1,0 +1,47 @@
+import { type DerivedStore, type Store, StoreError, type TextPlace } from '#store';
+import { KnownMessages, type SaidText, saidInExchange } from './said-in-exchange.ts';
+import type { Step } from './step.ts';
+
+/** One piece of work ends after the exchange in which one of these is reached. */
+const piece = { exchanges: 50, ms: 30 };
+
+/** What was said in each exchange, for the search in texts. */
+export function deriveText(facts: Store, derived: DerivedStore): Step {
+  const known = new KnownMessages();
+  return {
+    name: 'text',
+    async run() {
+      const position = await derived.position('text');
+      const exchanges = await facts.storedAfter(position, piece.exchanges);
+      const endMs = performance.now() + piece.ms;
+      const places: TextPlace[] = [];
+      let through = position;
+      for (const listed of exchanges) {
+        if (performance.now() >= endMs && through > position) break;
+        const exchange = (await facts.exchange(listed.id)) ?? listed;
+        places.push({
+          source: 'wire',
+          place: exchange.sequence,
+          sessionId: exchange.sessionId,
+          atMs: exchange.receivedAtMs,
+          said: await orNothing(saidInExchange(facts, exchange, known)),
+        });
+        through = exchange.sequence;
+      }
+      if (through > position) await derived.text.append(places, 'text', through);
+      return through < (exchanges.at(-1)?.sequence ?? 0) || exchanges.length === piece.exchanges
+        ? 'more'
+        : 'idle';
+    },
+  };
+}
+
+/** A damaged body, which is reported elsewhere, must not keep everything after it from being found. */
+async function orNothing(said: Promise<SaidText[]>): Promise<SaidText[]> {
+  try {
+    return await said;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'corrupt') return [];
+    throw error;
+  }
+}

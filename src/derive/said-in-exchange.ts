@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { headerValue } from '#exchange';
+import {
+  asArray,
+  type ByteRange,
+  decodeContent,
+  dialectOf,
+  parseJson,
+  type Said,
+  saidInAnswer,
+  saidInMessage,
+  sliceJson,
+  understandAnswer,
+} from '#formats';
+import type { Store, StoredExchange, TextPlace } from '#store';
+
+export type SaidText = TextPlace['said'][number];
+
+/** Messages by session and bytes that were read already: an agent sends its whole conversation with each turn. */
+export class KnownMessages {
+  readonly #known = new Set<string>();
+
+  /** Whether it is new; it is not, the next time. */
+  note(sessionId: string | undefined, bytes: Uint8Array): boolean {
+    const key = createHash('sha256').update(`${sessionId}\0`).update(bytes).digest('base64url');
+    if (this.#known.has(key)) return false;
+    // Reading some of them again costs time only.
+    if (this.#known.size >= messagesMax) this.#known.clear();
+    this.#known.add(key);
+    return true;
+  }
+}
+
+const messagesMax = 100_000;
+const messageKeys = ['messages', 'input'] as const;
+
+/** What an exchange says that is new to its session, in the order in which it was said. Prompts of programs are no talk. */
+export async function saidInExchange(
+  facts: Store,
+  exchange: StoredExchange,
+  known: KnownMessages,
+): Promise<SaidText[]> {
+  const dialect = dialectOf(exchange.path);
+  if (dialect === undefined || dialect.name === 'anthropic-count-tokens') return [];
+  const request = decoded(
+    await wholeBody(facts, exchange, 'request'),
+    headerValue(exchange.requestHeaders, 'content-encoding'),
+  );
+  const response = decoded(
+    await wholeBody(facts, exchange, 'response'),
+    headerValue(exchange.responseHeaders, 'content-encoding'),
+  );
+  const answer = understandAnswer(dialect, response, headerValue(exchange.responseHeaders, 'content-type'));
+  const answered =
+    answer.assembledMessage && answer.errorType === undefined ? saidInAnswer(answer.assembledMessage) : [];
+  return [...saidInRequest(request, exchange.sessionId, known), ...answered].flatMap((said) => {
+    const text = talk(said);
+    return text ? [text] : [];
+  });
+}
+
+function saidInRequest(bytes: Uint8Array, sessionId: string | undefined, known: KnownMessages): Said[] {
+  const slices = sliceJson(bytes, new Set(messageKeys));
+  if (slices === undefined) return [];
+  return messageKeys.flatMap((key) => {
+    const elements = slices.elements.get(key);
+    const whole = slices.values.get(key);
+    if (elements !== undefined)
+      return elements.flatMap((range) => (isNew(range) ? saidInMessage(parsed(range)) : []));
+    return whole === undefined || !isNew(whole) ? [] : asArray([parsed(whole)]).flatMap(saidInMessage);
+  });
+
+  function isNew({ start, end }: ByteRange): boolean {
+    return known.note(sessionId, bytes.subarray(start, end));
+  }
+  function parsed({ start, end }: ByteRange): unknown {
+    return parseJson(bytes.subarray(start, end));
+  }
+}
+
+export function talk({ kind, role, text }: Said): SaidText | undefined {
+  if (kind === 'system' || role === 'system') return undefined;
+  return { kind, role, text };
+}
+
+/** Larger bodies are read up to here. */
+const bodyBytesMax = 64 * 1024 * 1024;
+
+async function wholeBody(
+  facts: Store,
+  { id }: StoredExchange,
+  side: 'request' | 'response',
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  // Deleted since it was listed: nothing was said.
+  for await (const piece of (await facts.body(id, side)) ?? []) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= bodyBytesMax) break;
+  }
+  return Buffer.concat(pieces);
+}
+
+function decoded(bytes: Uint8Array, encoding: string | undefined): Uint8Array {
+  const content = decodeContent(bytes, encoding);
+  return content.ok ? content.bytes : new Uint8Array();
+}

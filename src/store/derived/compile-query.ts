@@ -1,0 +1,208 @@
+import { exchangeIdToBytes, isExchangeId } from '#exchange';
+import { intervalOf, type KeyQuery, type Measure, type Query, type QueryKey, type ValueTest } from '#search';
+import type { SqlValue } from '../sql-engine.ts';
+
+export interface Condition {
+  /** About a row `r` of `requests`; true or false, never unknown. Values are parameters. */
+  readonly sql: string;
+  readonly parameters: readonly SqlValue[];
+}
+
+export interface CompileOptions {
+  readonly nowMs: number;
+  readonly zone: string;
+  /** For words: sequences of the requests that they were first sent with. Without it, words find nothing. */
+  readonly words?: (query: Query) => Condition;
+}
+
+/** The condition that a query of keys and words puts on a request. */
+export function conditionOf(query: Query, options: CompileOptions): Condition {
+  switch (query.kind) {
+    case 'everything':
+      return always;
+    case 'and':
+      return joined(
+        query.of.map((part) => conditionOf(part, options)),
+        ' AND ',
+      );
+    case 'or':
+      return joined(
+        query.of.map((part) => conditionOf(part, options)),
+        ' OR ',
+      );
+    case 'not':
+      return negated(conditionOf(query.of, options));
+    case 'text':
+      return options.words?.(query) ?? never;
+    case 'key':
+      return ofKey(query, options);
+    default:
+      return query satisfies never;
+  }
+}
+
+const always: Condition = { sql: '1', parameters: [] };
+const never: Condition = { sql: '0', parameters: [] };
+
+/** Any of the values that are wanted, if any are, and none of the excluded ones. */
+function ofKey({ key, values }: KeyQuery, options: CompileOptions): Condition {
+  const [wanted, excluded] = [false, true].map((isExcluded) =>
+    values.filter((value) => value.isExcluded === isExcluded).map(({ test }) => ofTest(key, test, options)),
+  );
+  const parts = excluded!.map((condition) => negated(condition));
+  if (wanted!.length > 0) parts.unshift(joined(wanted!, ' OR '));
+  return joined(parts, ' AND ');
+}
+
+function ofTest(key: QueryKey, test: ValueTest, options: CompileOptions): Condition {
+  if (test.kind === 'name') return known(ofName(key, test));
+  const measured = measures[key];
+  if (key === 'time') return known(ofTime(test, options));
+  if (measured === undefined) return never;
+  if (test.kind === 'range')
+    return known({
+      sql: `${measured.sql} BETWEEN ? AND ?`,
+      parameters: [amountOf(test.from, measured), amountOf(test.to, measured)],
+    });
+  return known({ sql: `${measured.sql} ${test.by} ?`, parameters: [amountOf(test.to, measured)] });
+}
+
+interface Measured {
+  readonly sql: string;
+  /** How much of the column's unit one of the key's unit is. */
+  readonly scale?: number;
+}
+
+const measures: Readonly<Partial<Record<QueryKey, Measured>>> = {
+  status: { sql: 'r.status' },
+  'tools.n': {
+    sql: 'COALESCE((SELECT json_array_length(names) FROM name_lists WHERE id = r.tools_called), 0)',
+  },
+  cost: { sql: 'r.cost_nanos', scale: 1e9 },
+  in: { sql: 'r.input_tokens' },
+  out: { sql: 'r.output_tokens' },
+  cr: { sql: 'r.cache_read_tokens' },
+  cw: { sql: 'r.cache_write_tokens' },
+  think: { sql: 'r.thinking_tokens' },
+  tokens: {
+    sql: '(r.input_tokens + COALESCE(r.output_tokens, 0) + COALESCE(r.cache_read_tokens, 0) + COALESCE(r.cache_write_tokens, 0))',
+  },
+  ttft: { sql: 'r.first_token_us' },
+  dur: { sql: 'r.last_byte_us' },
+  tps: { sql: 'r.output_tokens_per_s' },
+  size: { sql: '(r.request_bytes + r.response_bytes)' },
+};
+
+function amountOf(measure: Measure, { scale = 1 }: Measured): number {
+  return measure.kind === 'quantity' ? measure.amount * scale : 0;
+}
+
+/** A day is later than another when it begins after that one ended; `time:2h` alone is everything since. */
+function ofTime(test: ValueTest, options: CompileOptions): Condition {
+  const at = 'r.received_at_ms';
+  const interval = (measure: Measure) =>
+    measure.kind === 'moment' ? intervalOf(measure, options) : { fromMs: 0, toMs: 0 };
+  const between = (from: number, to: number) => ({
+    sql: `(${at} >= ? AND ${at} < ?)`,
+    parameters: [from, to],
+  });
+  if (test.kind === 'range') return between(interval(test.from).fromMs, interval(test.to).toMs);
+  if (test.kind === 'name') return never;
+  const { fromMs, toMs } = interval(test.to);
+  switch (test.by) {
+    case '=':
+      return fromMs === toMs ? { sql: `${at} >= ?`, parameters: [fromMs] } : between(fromMs, toMs);
+    case '>=':
+      return { sql: `${at} >= ?`, parameters: [fromMs] };
+    case '>':
+      return { sql: `${at} >= ?`, parameters: [toMs] };
+    case '<':
+      return { sql: `${at} < ?`, parameters: [fromMs] };
+    case '<=':
+      return { sql: `${at} < ?`, parameters: [toMs] };
+    default:
+      return test.by satisfies never;
+  }
+}
+
+/** Columns of `requests` that hold the number of a name. */
+export const nameColumns = {
+  model: ['answered_model', 'asked_model', 'routed_model'],
+  provider: ['provider'],
+  error: ['error_type', 'problem'],
+  agent: ['agent_name', 'agent'],
+  session: ['session'],
+  stop: ['stop_reason'],
+  path: ['path'],
+  tag: ['tag'],
+  ver: ['client_version'],
+} as const satisfies Readonly<Partial<Record<QueryKey, readonly string[]>>>;
+
+type NameTest = ValueTest & { readonly kind: 'name' };
+
+function ofName(key: QueryKey, test: NameTest): Condition {
+  if (key === 'is' || key === 'has' || key === 'stream')
+    return { sql: words[key][test.name] ?? '0', parameters: [] };
+  if (key === 'id') return ofId(test);
+  const names = namesLike(test);
+  if (key === 'tool')
+    return {
+      sql: `r.tools_called IN (SELECT l.id FROM name_lists l, json_each(l.names) n WHERE n.value IN ${names.sql})`,
+      parameters: names.parameters,
+    };
+  const columns: readonly string[] = key in nameColumns ? nameColumns[key as keyof typeof nameColumns] : [];
+  return joined(
+    columns.map((column) => ({ sql: `r.${column} IN ${names.sql}`, parameters: names.parameters })),
+    ' OR ',
+  );
+}
+
+/** Case does not matter; a star takes anything that begins so. */
+function namesLike({ name, isPrefix }: NameTest): Condition {
+  const pattern = `${name.replace(/[\\%_]/g, '\\$&')}${isPrefix ? '%' : ''}`;
+  return { sql: "(SELECT id FROM names WHERE text LIKE ? ESCAPE '\\')", parameters: [pattern] };
+}
+
+function ofId({ name, isPrefix }: NameTest): Condition {
+  const id = name.toLowerCase();
+  if (!isPrefix) return isExchangeId(id) ? { sql: 'r.id = ?', parameters: [exchangeIdToBytes(id)] } : never;
+  if (!/^[0-9a-f]*$/.test(id)) return never;
+  return { sql: 'lower(hex(r.id)) LIKE ?', parameters: [`${id}%`] };
+}
+
+const outcomeIs = (outcome: string) => `r.outcome IN (SELECT id FROM names WHERE text = '${outcome}')`;
+const isFailed = `(r.status >= 400 OR r.error_type IS NOT NULL OR r.problem IS NOT NULL OR ${outcomeIs('upstream-failed')} OR ${outcomeIs('interrupted')})`;
+
+const words: Readonly<Record<'is' | 'has' | 'stream', Readonly<Record<string, string>>>> = {
+  stream: { true: 'r.is_streaming = 1', false: 'r.is_streaming = 0' },
+  has: {
+    thinking: 'r.thinking_tokens > 0',
+    tools: 'r.tools_called IS NOT NULL',
+    cost: 'r.cost_nanos IS NOT NULL',
+  },
+  is: {
+    done: `(${outcomeIs('complete')} AND COALESCE(r.status, 0) < 400 AND r.error_type IS NULL)`,
+    failed: isFailed,
+    aborted: outcomeIs('client-aborted'),
+    'rate-limited': 'r.status = 429',
+    'cache-miss': '(r.cache_write_tokens > 0 AND COALESCE(r.cache_read_tokens, 0) = 0)',
+    subagent: 'r.agent IS NOT NULL',
+  },
+};
+
+/** What is not known of a request does not pass; without this, its negation would not pass either. */
+function known({ sql, parameters }: Condition): Condition {
+  return { sql: `COALESCE((${sql}), 0)`, parameters };
+}
+
+function negated({ sql, parameters }: Condition): Condition {
+  return { sql: `NOT (${sql})`, parameters };
+}
+
+function joined(conditions: readonly Condition[], by: ' AND ' | ' OR '): Condition {
+  if (conditions.length === 0) return never;
+  return {
+    sql: `(${conditions.map(({ sql }) => sql).join(by)})`,
+    parameters: conditions.flatMap(({ parameters }) => parameters),
+  };
+}
