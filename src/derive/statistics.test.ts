@@ -108,6 +108,20 @@ describe('sums', () => {
   });
 });
 
+describe('costs', () => {
+  it('are those of the model that answered, and unknown is counted', async () => {
+    const usage = { inputTokens: 1_000_000, outputTokens: 0 };
+    await record(
+      { provider: 'anthropic', askedModel: 'claude-opus-4-5', answeredModel: 'claude-haiku-4-5', usage },
+      { provider: 'anthropic', askedModel: 'claude-haiku-4-5', usage },
+      { provider: 'in-the-cellar', askedModel: 'claude-haiku-4-5', usage },
+    );
+    const [sums] = await derived.statistics.sums({ by: [] });
+    // A dollar for a million tokens, twice.
+    expect(sums).toMatchObject({ costNanos: 2e9, costUnknown: 1 });
+  });
+});
+
 describe('latencies', () => {
   it('are at most 1 % off the true quantiles, in whole and in broken quarter hours', async () => {
     const all = aDay();

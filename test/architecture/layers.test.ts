@@ -59,7 +59,8 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   transcripts: { modules: ['#exchange', '#formats'], packages: [] },
   import: { modules: ['#exchange', '#formats', '#recorder', '#store'], packages: ['better-sqlite3'] },
-  derive: { modules: ['#exchange', '#formats', '#store', '#transcripts'], packages: [] },
+  prices: { modules: ['#exchange'], packages: ['@pydantic/genai-prices'] },
+  derive: { modules: ['#exchange', '#formats', '#prices', '#store', '#transcripts'], packages: [] },
   api: { modules: ['#exchange'], packages: ['zod'] },
   data: {
     modules: [
