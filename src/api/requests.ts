@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { providerSides } from '#exchange';
-import { cursor, instant, lenientInteger, requestFilter } from './parameters.ts';
+import { cursor, lenientInteger, requestFilter } from './parameters.ts';
 import { openRequest, requestLog, requestSummary } from './request-shapes.ts';
 import type { Route } from './route.ts';
 
@@ -34,11 +34,22 @@ export const requestRoutes = {
   'requests.clear': {
     method: 'DELETE',
     path: '/api/requests',
-    summary: 'Deletes requests and their bodies: all of them, or those before a time.',
+    summary: 'Deletes requests and their bodies: all of them, or those that the filter describes.',
     query: z.object({
-      before: instant.optional().describe('Delete only what was received before this time.'),
+      ...requestFilter,
+      dry_run: z
+        .enum(['0', '1', 'false', 'true'])
+        .optional()
+        .describe('`1` deletes nothing and says how many it would be.'),
     }),
-    answer: { kind: 'json', schema: z.strictObject({ deleted: z.number(), message: z.string() }) },
+    answer: {
+      kind: 'json',
+      schema: z.strictObject({
+        deleted: z.number(),
+        matched: z.number().optional().describe('Only in a dry run: how many would be deleted.'),
+        message: z.string(),
+      }),
+    },
     statuses: {
       400: 'A parameter is not known, or the request has neither JSON content type nor our header.',
     },

@@ -213,6 +213,22 @@ function addDatabaseCommands(program: Command): void {
       await backupDatabase(file, command.optsWithGlobals());
     });
   database
+    .command('prune')
+    .description('delete requests that the options describe, after asking; may run while everything runs')
+    .option('--older-than <age>', 'received longer ago than this (30d, 12h), or before a time')
+    .option('--session <id>', 'of this session')
+    .option('--agent <id>', 'of this agent')
+    .option('--provider <name>', 'answered by this provider')
+    .option('--model <text>', 'that asked for a model whose name contains this')
+    .option('--tag <tag>', 'with this tag of the address')
+    .option('--dry-run', 'say how many it would be, and delete nothing')
+    .option('--yes', 'do not ask')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { pruneDatabase } = await import('./db-prune.ts');
+      await pruneDatabase(command.optsWithGlobals());
+    });
+  database
     .command('reset')
     .description('delete the database and the journal; refused while a service runs')
     .option('--yes', 'do not ask; the environment variable FORCE=1 means the same')

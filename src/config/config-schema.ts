@@ -180,6 +180,10 @@ export const configSchema = z.strictObject({
         env: ['DB_PATH'],
         meaning: 'Database file; a relative path is relative to the configuration file.',
       }),
+      keep_days: optionalSetting(wholeNumber(1, 36_500), {
+        meaning:
+          'Requests older than so many days are deleted with their bodies; absent = everything is kept.',
+      }),
       requests_dir: optionalSetting(text, { meaning: 'Accepted and without effect: kept for older files.' }),
     })
     .prefault({}),

@@ -39,6 +39,8 @@ export interface Surroundings {
   isSet(key: string): boolean;
 }
 
+const dayMs = 24 * 60 * 60 * 1000;
+
 /** Makes the parts for each program out of a configuration that passed all checks. Pure. */
 export function resolveConfig(config: ReadConfig, around: Surroundings): ResolvedConfig {
   const { dataDir } = around;
@@ -70,6 +72,7 @@ export function resolveConfig(config: ReadConfig, around: Surroundings): Resolve
         defaultProvider: core.defaultProvider,
         routes: core.routes ?? [],
       },
+      ...(config.storage.keep_days === undefined ? {} : { keepMs: config.storage.keep_days * dayMs }),
       claudeDirs: around.claudeDirs,
       shown: around.shown,
     },

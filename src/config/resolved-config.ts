@@ -38,6 +38,8 @@ export interface DataConfig {
   readonly logLevel: LogLevel;
   /** What core decides by, without what only core needs. */
   readonly routing: RoutingConfig;
+  /** What was received longer ago is deleted; absent = everything is kept. */
+  readonly keepMs?: number;
   /** Where Claude Code may keep its files, the likeliest first. Some of them need not exist. */
   readonly claudeDirs: readonly string[];
   /** What `/api/v2/config` shows: no secrets. */

@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { openClaudeDirectory } from '#claude-directory';
 import type { DataConfig } from '#config';
 import { type Metric, recorderMetrics } from '#exchange';
-import { openDeletions, type Store } from '#store';
+import { type DeletionNote, openDeletions, type Store } from '#store';
 import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
 import { assets } from './assets.ts';
@@ -23,11 +23,12 @@ import { createOpenRequests } from './open-requests.ts';
 import { createPipedLimit } from './piped-limit.ts';
 import { readRecorderStatus } from './recorder-status.ts';
 import { createDamageReport } from './report-damage.ts';
+import { createRetention } from './retention.ts';
 import { createStoreAccess } from './store-access.ts';
 import type { DataThreads } from './threads.ts';
 
 export interface DataServerOptions {
-  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store' | 'claudeDirs'>;
+  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store' | 'claudeDirs' | 'keepMs'>;
   readonly version: string;
   readonly rules: EntranceRules;
   readonly openStore: () => Promise<Store>;
@@ -85,6 +86,18 @@ export function createDataServer({
     openRequests,
     onTrouble: (error) => log.warn({ err: error }, 'the store cannot be read, live events wait'),
   });
+  const retention =
+    config.keepMs === undefined
+      ? undefined
+      : createRetention({
+          access,
+          keepMs: config.keepMs,
+          nowMs,
+          noteDeletion,
+          onDeleted: (exchanges) => log.info({ exchanges }, 'deleted requests that were older than is kept'),
+          onTrouble: (error) =>
+            log.warn({ err: error }, 'cannot delete old requests now; this is tried again later'),
+        });
   const isWithinPipedLimit = createPipedLimit();
   const servers = new Set<Server>();
   const routes = new WeakMap<IncomingMessage, string>();
@@ -97,10 +110,7 @@ export function createDataServer({
       ...requestHandlers({
         access,
         openRequests,
-        noteDeletion() {
-          const note = deletions.begin();
-          return { add: (ids) => note.add(ids).catch(onNoteFailure) };
-        },
+        noteDeletion,
       }),
       ...eventHandlers(live),
       ...claudeHandlers(openClaudeDirectory(config.claudeDirs), { nowMs }),
@@ -124,6 +134,11 @@ export function createDataServer({
       return Response.json(body, { status });
     },
   });
+
+  function noteDeletion(): DeletionNote {
+    const note = deletions.begin();
+    return { add: (ids) => note.add(ids).catch(onNoteFailure) };
+  }
 
   function noteError(error: unknown, route: string): void {
     if (isUnexpected(error)) log.error({ err: error, route }, 'a request failed');
@@ -179,6 +194,7 @@ export function createDataServer({
       const closed = [...servers].map(closeListener);
       if (closesIdle) closeIdle();
       live.close();
+      retention?.stop();
       // At once, because the next generation waits for it.
       const indexEnded = threads?.index.stop();
       const deadline = setTimeout(() => {

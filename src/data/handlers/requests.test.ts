@@ -183,6 +183,44 @@ describe('deleting requests', () => {
     expect(await data.json(`/api/requests?before=${before}`, init)).toMatchObject({ deleted: 1 });
   });
 
+  it('deletes those that the filter of the lists describes, and no others', async () => {
+    await using data = await runServer();
+    const [one, two, three] = numbered(3);
+    await data.store(
+      one!,
+      { ...two!, exchange: { ...two!.exchange, sessionId: 's-2', status: 500 } },
+      { ...three!, exchange: { ...three!.exchange, sessionId: 's-2', status: 200 } },
+    );
+    expect(await data.json('/api/requests?session=s-2&status=5xx', json)).toMatchObject({ deleted: 1 });
+    const left = (await data.json('/api/v2/requests')) as { requests: { requestId: string }[] };
+    expect(left.requests.map(({ requestId }) => requestId).sort()).toEqual(
+      [one!, three!].map(({ exchange }) => exchange.id as string).sort(),
+    );
+  });
+
+  it('says what it would delete, without deleting it', async () => {
+    await using data = await runServer();
+    await data.store(...numbered(3));
+    const before = '2026-01-02T03:04:06.678Z';
+    expect(await data.json(`/api/requests?before=${before}&dry_run=1`, json)).toEqual({
+      deleted: 0,
+      matched: 1,
+      message: 'Nothing was deleted',
+    });
+    expect(await data.json('/api/requests/summary')).toMatchObject({ total: 3 });
+  });
+
+  it('deletes nothing for half a range, which would restrict nothing', async () => {
+    await using data = await runServer();
+    await data.store(...numbered(3));
+    for (const half of ['start', 'end']) {
+      const refused = await data.get(`/api/requests?${half}=2026-01-02T03:04:06.678Z`, json);
+      expect(refused.status).toBe(400);
+      expect(await refused.text()).toContain('half a range');
+    }
+    expect(await data.json('/api/requests/summary')).toMatchObject({ total: 3 });
+  });
+
   it('SEC-16: deletes nothing for a request that a page could send, or that has a parameter too many', async () => {
     await using data = await runServer();
     await data.store(...numbered(3));

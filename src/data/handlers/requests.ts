@@ -1,10 +1,12 @@
-import type { OpenRequest, RouteKey } from '#api';
-import type { DeletionNote } from '#store';
+import type { OpenRequest, RouteKey, RouteQuery } from '#api';
+import type { DeletionNote, ExchangeFilter } from '#store';
+import { ApiProblem } from '../api-problem.ts';
+import { exchangeFilter } from '../exchange-filter.ts';
 import { findExchange } from '../find-exchange.ts';
 import type { Handlers } from '../handler.ts';
 import { refuseUnintended } from '../refuse-unintended.ts';
 import { requestDetail } from '../request-detail.ts';
-import { instantText, present } from '../request-summary.ts';
+import { instantText } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
 import { requestBodyHandler } from './request-body.ts';
 import { requestListHandlers } from './request-lists.ts';
@@ -41,10 +43,25 @@ export function requestHandlers({
     },
     'requests.clear': async (input) => {
       refuseUnintended(input.request);
+      const filter = deletionFilter(input.query);
+      if (input.query.dry_run === '1' || input.query.dry_run === 'true') {
+        const matched = await access.use((store) => store.count(filter));
+        return { body: { deleted: 0, matched, message: 'Nothing was deleted' } };
+      }
       const note = noteDeletion();
-      const filter = present({ toMs: input.query.before });
       const { exchanges } = await access.use((store) => store.delete(filter, (ids) => note.add(ids)));
       return { body: { deleted: exchanges, message: 'Request history cleared' } };
     },
   };
+}
+
+/** In a list half a range counts as none. Here that would delete everything. */
+function deletionFilter(query: RouteQuery<'requests.clear'>): ExchangeFilter {
+  if ((query.start === undefined) !== (query.end === undefined)) {
+    throw new ApiProblem(
+      'bad-parameter',
+      'Give both start and end, or use since or before: half a range would not restrict what is deleted.',
+    );
+  }
+  return exchangeFilter(query);
 }
