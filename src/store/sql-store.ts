@@ -139,6 +139,18 @@ export class SqlStore implements Store {
     return this.#counter('last-sequence');
   }
 
+  deletedTotal(): Promise<number> {
+    return this.#counter('deleted');
+  }
+
+  async sequencesAfter(sequence: number, limit: number): Promise<number[]> {
+    const rows = await this.#engine.all<{ sequence: number }>(
+      'SELECT sequence FROM exchanges WHERE sequence > ? ORDER BY sequence LIMIT ?',
+      [sequence, wholeNumber(limit)],
+    );
+    return rows.map((row) => row.sequence);
+  }
+
   async epoch(): Promise<string> {
     return (await this.#counter('epoch')).toString(36);
   }
@@ -231,7 +243,7 @@ export class SqlStore implements Store {
     return this.#engine.close();
   }
 
-  async #counter(name: 'exchanges' | 'last-sequence' | 'epoch'): Promise<number> {
+  async #counter(name: 'exchanges' | 'last-sequence' | 'epoch' | 'deleted'): Promise<number> {
     const [row] = await this.#engine.all<{ value: number }>('SELECT value FROM counters WHERE name = ?', [
       name,
     ]);

@@ -505,6 +505,22 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       expect(await store.lastSequence()).toBeGreaterThan(last);
     });
 
+    it('counts what was deleted and says which sequences are left', async () => {
+      expect(await store.deletedTotal()).toBe(0);
+      await commit(
+        ...[1, 2, 3].map((number) => exchangeToStore(number, { facts: { sessionId: `s${number}` } })),
+      );
+      const before = await store.sequencesAfter(0, 10);
+      expect(before).toHaveLength(3);
+      await store.delete({ sessionId: 's2' });
+      expect(await store.deletedTotal()).toBe(1);
+      expect(await store.sequencesAfter(0, 10)).toEqual([before[0], before[2]]);
+      expect(await store.sequencesAfter(0, 1)).toEqual([before[0]]);
+      expect(await store.sequencesAfter(before[0]!, 10)).toEqual([before[2]]);
+      await store.delete({});
+      expect(await store.deletedTotal()).toBe(3);
+    });
+
     it('leaves a writer able to store pieces again that another process deleted', async () => {
       const piece = chunk('a piece that was stored, deleted elsewhere and is needed again');
       await commit(exchangeToStore(1, { request: [piece] }));

@@ -31,6 +31,10 @@ export interface Store {
   storedAfter(sequence: number, limit: number): Promise<StoredExchange[]>;
   /** Sequence of the exchange that was stored last, deleted ones included; 0 for a new store. */
   lastSequence(): Promise<number>;
+  /** How many exchanges were ever deleted: whoever keeps something about exchanges looks again when it has grown. */
+  deletedTotal(): Promise<number>;
+  /** Sequences of stored exchanges beyond `sequence`, ascending, at most `limit`. */
+  sequencesAfter(sequence: number, limit: number): Promise<number[]>;
   /**
    * A text that this store alone has, and keeps: a sequence means nothing in a store of another epoch. One that was
    * built anew has another, and so has a copy that `backup` made.

@@ -29,6 +29,7 @@ export async function deleteExchanges(
       deleted += await session.run('DELETE FROM exchanges WHERE sequence = ?', [sequence]);
     }
     await session.run(`UPDATE counters SET value = value - ? WHERE name = 'exchanges'`, [deleted]);
+    await session.run(`UPDATE counters SET value = value + ? WHERE name = 'deleted'`, [deleted]);
     return deleted;
   });
 }

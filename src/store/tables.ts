@@ -119,7 +119,7 @@ interface ToolListRow {
   names: string;
 }
 
-/** `exchanges`: how many there are. `last-sequence`: of the exchange stored last. `chunk-sweeps`: how often chunks were deleted. `epoch`: see `Store.epoch`. */
+/** `exchanges`: how many there are. `last-sequence`: of the exchange stored last. `deleted`: how many were ever deleted. `chunk-sweeps`: how often chunks were deleted. `epoch`: see `Store.epoch`. */
 interface CounterRow {
   name: string;
   value: number;

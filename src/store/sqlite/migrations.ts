@@ -227,6 +227,11 @@ CREATE TABLE provider_bodies (
 );
 `,
   },
+  {
+    version: 4,
+    name: 'deleted',
+    sql: `INSERT INTO counters (name, value) VALUES ('deleted', 0) ON CONFLICT (name) DO NOTHING;`,
+  },
 ];
 
 /** The store of facts. Its application id reads 'Thru'. */
