@@ -5,6 +5,7 @@ import { routeRules } from './route-readers.ts';
 import { routingSchema, subagentsSchema } from './routing-schema.ts';
 import { optionalSetting, setting } from './setting.ts';
 import {
+  absolutePath,
   byteSize,
   byteSizeOrAuto,
   countOrAuto,
@@ -195,6 +196,27 @@ export const configSchema = z.strictObject({
         meaning: 'Stored journal segments are kept this long.',
       }),
       replay_bytes: setting(byteSize, { default: '1GB', meaning: 'Space for stored journal segments.' }),
+    })
+    .prefault({}),
+  transcripts: z
+    .strictObject({
+      index: setting(flag, {
+        default: true,
+        meaning: 'Read the transcripts that coding agents keep on this machine.',
+      }),
+      keep_deleted: setting(flag, {
+        default: true,
+        meaning: 'Keep what was read when the agent deletes its files.',
+      }),
+      claude_directories: setting(listOf(absolutePath), {
+        default: [],
+        meaning:
+          'Directories of Claude Code instead of the usual ones: `$CLAUDE_CONFIG_DIR`, `~/.claude` and `~/.config/claude`.',
+      }),
+      codex_directories: setting(listOf(absolutePath), {
+        default: [],
+        meaning: 'Directories of Codex instead of the usual ones: `$CODEX_HOME` and `~/.codex`.',
+      }),
     })
     .prefault({}),
   subagents: subagentsSchema.prefault({}),

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { checkFiles } from './check-files.ts';
-import { claudeDirectories } from './claude-directories.ts';
+import { claudeDirectories, codexDirectories } from './claude-directories.ts';
 import type { ConfigProblem, RuleProblem } from './config-problem.ts';
 import { checkRules } from './config-rules.ts';
 import type { ReadConfig } from './config-schema.ts';
@@ -87,6 +87,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     keys: files.keys,
     shown,
     claudeDirs: claudeDirectories(options),
+    codexDirs: codexDirectories(options),
     processors: options.processors,
     isSet: (key) => variables.has(key) || valueAt(file?.tree, key.split('.')) != null,
   });

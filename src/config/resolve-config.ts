@@ -18,7 +18,13 @@ import { readProviderAddress } from './provider-address.ts';
 import { providerResilience } from './provider-resilience.ts';
 import { isFormat } from './provider-rules.ts';
 import type { ReadProvider } from './provider-schema.ts';
-import type { DataConfig, ResolvedConfig, StoreConfig, SupervisorConfig } from './resolved-config.ts';
+import type {
+  DataConfig,
+  ResolvedConfig,
+  StoreConfig,
+  SupervisorConfig,
+  TranscriptsConfig,
+} from './resolved-config.ts';
 import { readRouteTarget } from './route-readers.ts';
 
 /** What was found out beside the file's own values. */
@@ -34,6 +40,7 @@ export interface Surroundings {
   readonly shown: DataConfig['shown'];
   /** Where Claude Code keeps its files. */
   readonly claudeDirs: readonly string[];
+  readonly codexDirs: readonly string[];
   readonly processors: number;
   /** True when the user, not a default, gave the key its value. */
   isSet(key: string): boolean;
@@ -74,10 +81,24 @@ export function resolveConfig(config: ReadConfig, around: Surroundings): Resolve
       },
       ...(config.storage.keep_days === undefined ? {} : { keepMs: config.storage.keep_days * dayMs }),
       claudeDirs: around.claudeDirs,
+      transcripts: transcriptsConfig(config.transcripts, around),
       shown: around.shown,
     },
     supervisor: supervisorConfig(config, around),
   };
+}
+
+function transcriptsConfig(
+  { index, keep_deleted, claude_directories, codex_directories }: ReadConfig['transcripts'],
+  { claudeDirs, codexDirs }: Surroundings,
+): TranscriptsConfig {
+  const claude = claude_directories.length > 0 ? claude_directories : claudeDirs;
+  const codex = codex_directories.length > 0 ? codex_directories : codexDirs;
+  const roots = [
+    ...claude.map((directory) => ({ kind: 'claude' as const, directory: join(directory, 'projects') })),
+    ...codex.map((directory) => ({ kind: 'codex' as const, directory: join(directory, 'sessions') })),
+  ];
+  return { roots: index ? roots : [], keepsDeleted: keep_deleted };
 }
 
 function coreConfig(config: ReadConfig, around: Surroundings): CoreConfig {

@@ -42,8 +42,16 @@ export interface DataConfig {
   readonly keepMs?: number;
   /** Where Claude Code may keep its files, the likeliest first. Some of them need not exist. */
   readonly claudeDirs: readonly string[];
+  readonly transcripts: TranscriptsConfig;
   /** What `/api/v2/config` shows: no secrets. */
   readonly shown: Readonly<Record<string, unknown>>;
+}
+
+export interface TranscriptsConfig {
+  /** Absolute; some of them need not exist. None: transcripts are not read. */
+  readonly roots: readonly { readonly kind: 'claude' | 'codex'; readonly directory: string }[];
+  /** False: what the agent deletes is forgotten here as well. */
+  readonly keepsDeleted: boolean;
 }
 
 export interface RoutingConfig {

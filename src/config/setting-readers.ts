@@ -1,3 +1,4 @@
+import { isAbsolute, normalize } from 'node:path';
 import { parseByteSize } from './byte-size.ts';
 import { parseDuration } from './duration.ts';
 import { nearestName } from './nearest-name.ts';
@@ -107,3 +108,8 @@ export function hasControlCharacter(value: string): boolean {
 function shown(written: unknown): string {
   return (JSON.stringify(written) ?? 'nothing').slice(0, 60);
 }
+
+export const absolutePath: Reader<string> = (written) => {
+  if (typeof written !== 'string' || !isAbsolute(written)) return { wrong: 'is not an absolute path' };
+  return { value: normalize(written) };
+};

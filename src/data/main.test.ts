@@ -38,6 +38,7 @@ function orderFor(dir: TempDir, port = 0): StartOrder {
     access,
     ports: [],
     claudeDirs: [],
+    transcripts: { roots: [], keepsDeleted: true },
     logLevel: 'info',
     routing: { providers: [], defaultProvider: 'anthropic', routes: [] },
     shown: {

@@ -3,7 +3,10 @@
  * writes rows and position together, so that it can be stopped and repeated at any point. Knows no threads: the index
  * thread of proxy-data turns the crank.
  */
+export { type ArchiveProgress, archiveTranscripts } from './archive-transcripts.ts';
+export { deriveConversations } from './derive-conversations.ts';
 export { deriveRequests } from './derive-requests.ts';
 export { deriveText } from './derive-text.ts';
+export { deriveWireAnswers } from './derive-wire-answers.ts';
 export { type IndexerStatus, type IndexerStores, runIndexer } from './indexer.ts';
 export type { Step, StepResult } from './step.ts';

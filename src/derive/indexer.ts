@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DerivedStore, type Store, StoreError } from '#store';
+import { type DerivedStore, type Store, StoreError, type TranscriptStore } from '#store';
 import type { Step } from './step.ts';
 
 /** The databases that the indexer works on. */
 export interface IndexerStores {
   readonly facts: Store;
   readonly derived: DerivedStore;
+  readonly transcripts: TranscriptStore;
 }
 
 export interface IndexerOptions {
@@ -65,7 +66,7 @@ async function workUntilTrouble(
       await pause(hasMore ? 0 : idleMs, signal);
     }
   } finally {
-    await Promise.allSettled([stores.facts.close(), stores.derived.close()]);
+    await Promise.allSettled([stores.facts.close(), stores.derived.close(), stores.transcripts.close()]);
   }
 }
 

@@ -7,6 +7,15 @@
 export type { DeletionNote, Deletions } from './deletions.ts';
 export { openDeletions } from './deletions.ts';
 export type {
+  ConversationPage,
+  DerivedConversation,
+  DerivedConversations,
+  DerivedEntry,
+  JoinReport,
+  MessagePage,
+  SessionUsage,
+} from './derived/derived-conversations.ts';
+export type {
   DerivedHealth,
   DerivedRequest,
   DerivedRequests,

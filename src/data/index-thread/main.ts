@@ -2,9 +2,20 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { deriveRequests, deriveText, type IndexerStores, runIndexer } from '#derive';
+import {
+  type ArchiveProgress,
+  archiveTranscripts,
+  deriveConversations,
+  deriveRequests,
+  deriveText,
+  deriveWireAnswers,
+  type IndexerStores,
+  runIndexer,
+  type Step,
+} from '#derive';
 import { acquireProcessLock, type ProcessLock } from '#generation';
-import { openDerivedStore, openStore } from '#store';
+import { openDerivedStore, openStore, openTranscripts } from '#store';
+import { watchDirectories } from '#transcripts';
 import type { FromIndexThread, IndexThreadConfig, ToIndexThread } from './messages.ts';
 
 /**
@@ -15,9 +26,14 @@ const port = parentPort!;
 // Handed over by `startIndexThread`, of the same release.
 const config = workerData as IndexThreadConfig;
 const stopping = new AbortController();
+/** Systems allow some thousands of watches to a user; others need some as well. */
+const watch = watchDirectories({ onChange: () => undefined, directoriesMax: 4_096 });
+let rescan: () => void = () => undefined;
+let lastProgress = '';
 
 port.on('message', (message: ToIndexThread) => {
   if (message.kind === 'stop') stopping.abort();
+  else rescan();
 });
 tell({ kind: 'ready' });
 await work();
@@ -29,23 +45,66 @@ async function work(): Promise<void> {
   try {
     await runIndexer({
       open: openStores,
-      steps: ({ facts, derived }) => [deriveRequests(facts, derived), deriveText(facts, derived)],
+      steps,
       signal: stopping.signal,
       onStatus: (status) => tell({ kind: 'status', status }),
       idleMs: 200,
       troubleMs: 1_000,
     });
   } finally {
+    watch.close();
     lock?.release();
   }
 }
 
+/** Transcripts come last in a round: they are the longest work when everything is new. */
+function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] {
+  const archive = archiveTranscripts(transcripts, {
+    ...config.transcripts,
+    watch,
+    nowMs: () => Date.now(),
+    clockMs: () => performance.now(),
+    rescanMs: 30_000,
+  });
+  rescan = () => archive.rescan();
+  const told: Step = {
+    name: archive.name,
+    async run() {
+      const result = await archive.run();
+      tellProgress(archive.progress);
+      return result;
+    },
+  };
+  return [
+    deriveRequests(facts, derived),
+    deriveWireAnswers(facts, derived),
+    deriveText(facts, derived),
+    ...(config.transcripts.roots.length > 0 ? [told] : []),
+    deriveConversations(transcripts, derived),
+  ];
+}
+
+function tellProgress(progress: ArchiveProgress): void {
+  const text = JSON.stringify(progress);
+  if (text === lastProgress) return;
+  lastProgress = text;
+  tell({ kind: 'transcripts', progress });
+}
+
 async function openStores(): Promise<IndexerStores> {
-  const facts = await openStore(config.store, { role: 'reader' });
+  const opened: { close(): Promise<void> }[] = [];
+  const keep = <T extends { close(): Promise<void> }>(store: T): T => {
+    opened.push(store);
+    return store;
+  };
   try {
-    return { facts, derived: await openDerivedStore(config.store, { role: 'writer' }) };
+    return {
+      facts: keep(await openStore(config.store, { role: 'reader' })),
+      transcripts: keep(await openTranscripts(config.store)),
+      derived: keep(await openDerivedStore(config.store, { role: 'writer' })),
+    };
   } catch (error) {
-    await facts.close();
+    await Promise.allSettled(opened.map((store) => store.close()));
     throw error;
   }
 }

@@ -1,17 +1,19 @@
 import type { DataConfig } from '#config';
-import type { IndexerStatus } from '#derive';
+import type { ArchiveProgress, IndexerStatus } from '#derive';
 
 /** What the index thread is started with. */
-export type IndexThreadConfig = Pick<DataConfig, 'dataDir' | 'store'>;
+export type IndexThreadConfig = Pick<DataConfig, 'dataDir' | 'store' | 'transcripts'>;
 
-/** `stop`: finish the piece in hand, let the lock go, and end. */
+/** `stop`: finish the piece in hand, let the lock go, and end. `rescan`: look at all transcripts now. */
 export interface ToIndexThread {
-  readonly kind: 'stop';
+  readonly kind: 'stop' | 'rescan';
 }
 
 export type FromIndexThread =
   /** Everything is loaded. */
-  { readonly kind: 'ready' } | { readonly kind: 'status'; readonly status: IndexThreadStatus };
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'status'; readonly status: IndexThreadStatus }
+  | { readonly kind: 'transcripts'; readonly progress: ArchiveProgress };
 
 export type IndexThreadStatus =
   | IndexerStatus

@@ -1,3 +1,4 @@
+import type { ArchiveProgress } from '#derive';
 import type { Logger } from '../log.ts';
 import { type ProgramThread, startThread } from '../program-thread.ts';
 import type { FromIndexThread, IndexThreadConfig, IndexThreadStatus, ToIndexThread } from './messages.ts';
@@ -5,6 +6,10 @@ import type { FromIndexThread, IndexThreadConfig, IndexThreadStatus, ToIndexThre
 export interface IndexThread {
   /** What it said last; undefined before it said anything. */
   readonly status: IndexThreadStatus | undefined;
+  /** How far transcripts are archived, as it said last. */
+  readonly transcripts: ArchiveProgress | undefined;
+  /** Looks at all transcripts at once; what was read is not read again. */
+  rescan(): void;
   /** Ends it and lets another process go on. Resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -12,20 +17,33 @@ export interface IndexThread {
 /** @returns when the thread has loaded everything. Rejects when it cannot. */
 export async function startIndexThread(config: IndexThreadConfig, log: Logger): Promise<IndexThread> {
   let status: IndexThreadStatus | undefined;
+  let transcripts: ArchiveProgress | undefined;
   const thread: ProgramThread<ToIndexThread> = await startThread<ToIndexThread, FromIndexThread>('index', {
-    data: { dataDir: config.dataDir, store: config.store } satisfies IndexThreadConfig,
+    data: {
+      dataDir: config.dataDir,
+      store: config.store,
+      transcripts: config.transcripts,
+    } satisfies IndexThreadConfig,
     memoryMegabytes: 256,
     log,
     onMessage(message) {
       if (message.kind === 'status') status = message.status;
+      if (message.kind === 'transcripts') transcripts = message.progress;
     },
     onEnd() {
       status = undefined;
+      transcripts = undefined;
     },
   });
   return {
     get status() {
       return status;
+    },
+    get transcripts() {
+      return transcripts;
+    },
+    rescan() {
+      thread.send({ kind: 'rescan' });
     },
     stop() {
       thread.send({ kind: 'stop' });

@@ -37,6 +37,7 @@ export async function runServer({
   claudeDirs = [],
   routing = { providers: [], defaultProvider: 'anthropic', routes: [] },
   hasThreads = false,
+  transcripts = { roots: [], keepsDeleted: true },
 }: {
   rules?: EntranceRules;
   shown?: Record<string, unknown>;
@@ -44,6 +45,7 @@ export async function runServer({
   routing?: DataConfig['routing'];
   /** Also what is derived, which costs a test some time to start. */
   hasThreads?: boolean;
+  transcripts?: DataConfig['transcripts'];
 } = {}): Promise<RunningServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'throughline-data-'));
   const databasePath = join(dataDir, 'throughline.db');
@@ -51,7 +53,9 @@ export async function runServer({
   const writer = await openStore(storeConfig, { role: 'writer' });
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
-  const threads = hasThreads ? await startThreads({ dataDir, store: storeConfig }, log) : undefined;
+  const threads = hasThreads
+    ? await startThreads({ dataDir, store: storeConfig, transcripts }, log)
+    : undefined;
   const server = createDataServer({
     config: { dataDir, claudeDirs, shown, routing, store: storeConfig },
     version: '1.2.3',

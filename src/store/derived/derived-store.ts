@@ -1,4 +1,5 @@
 import type { StoredExchange } from '../store.ts';
+import type { DerivedConversations } from './derived-conversations.ts';
 import type { DerivedText } from './derived-text.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -10,6 +11,7 @@ export interface DerivedStore {
   readonly requests: DerivedRequests;
   readonly statistics: Statistics;
   readonly text: DerivedText;
+  readonly conversations: DerivedConversations;
   /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
   position(step: DerivingStep): Promise<number>;
   /** A cheap look at the file. */
@@ -18,7 +20,13 @@ export interface DerivedStore {
 }
 
 /** Steps of deriving; each has a position of its own. */
-export type DerivingStep = 'requests' | 'text' | 'transcript-text';
+export type DerivingStep =
+  | 'requests'
+  | 'text'
+  | 'transcript-entries'
+  | 'transcript-files'
+  | 'transcript-text'
+  | 'wire-answers';
 
 /** One row for each exchange. */
 export interface DerivedRequests {

@@ -1,10 +1,12 @@
 import type { SqlEngine } from '../sql-engine.ts';
+import type { DerivedConversations } from './derived-conversations.ts';
 import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
 import type { DerivedText } from './derived-text.ts';
 import { NameReader } from './name-reader.ts';
 import { NameTable } from './name-table.ts';
 import { positionOf } from './positions.ts';
+import { createDerivedConversations } from './sql-derived-conversations.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
 import { SqlDerivedText } from './sql-derived-text.ts';
 import { SqlStatistics } from './sql-statistics.ts';
@@ -16,11 +18,13 @@ export class SqlDerivedStore implements DerivedStore {
   readonly requests: DerivedRequests;
   readonly statistics: Statistics;
   readonly text: DerivedText;
+  readonly conversations: DerivedConversations;
   readonly #engine: SqlEngine<DerivedTables>;
 
   constructor(engine: SqlEngine<DerivedTables>, textIndex: TextIndex) {
     const names = new NameTable();
     this.#engine = engine;
+    this.conversations = createDerivedConversations(engine);
     this.requests = new SqlDerivedRequests(engine, names);
     this.statistics = new SqlStatistics(engine, new NameReader(engine));
     this.text = new SqlDerivedText(engine, names, textIndex);

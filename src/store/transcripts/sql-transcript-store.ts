@@ -89,7 +89,13 @@ export function createTranscriptStore(engine: SqlEngine<unknown>): TranscriptSto
             [id],
           )) > 0
         );
-        await engine.run('DELETE FROM files WHERE id = ?', [id]);
+        // The row stays, so that whoever derives from the file hears that it is gone.
+        await engine.write(async (session) => {
+          await session.run(
+            "UPDATE files SET path = '', lines = 0, replaced_at_ms = 0, change = ? WHERE id = ?",
+            [await nextChange(session), id],
+          );
+        });
       }
       engine.tidy();
     },
