@@ -21,7 +21,8 @@ describe('the threads of proxy-data', () => {
   it('derive what is recorded while they run, and answer from it', async () => {
     const server = await start();
     await server.store(exampleExchange({ number: 1 }), exampleExchange({ number: 2 }));
-    await waitFor(async () => (await derivedOf(server)).through === 2, { what: 'both to be derived' });
+    const isDone = ({ state, through }: Record<string, unknown>) => state === 'current' && through === 2;
+    await waitFor(async () => isDone(await derivedOf(server)), { what: 'both to be derived' });
     expect(await derivedOf(server)).toEqual({ state: 'current', through: 2, of: 2 });
     expect(await server.threads?.query.ask('derived.health', undefined)).toMatchObject({ requests: 2 });
   });
