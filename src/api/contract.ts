@@ -6,6 +6,7 @@ import { healthRoutes } from './health.ts';
 import { requestRoutes } from './requests.ts';
 import type { BodyOf, QueryOf } from './route.ts';
 import { routingRoutes } from './routing.ts';
+import { searchRoutes } from './search.ts';
 
 /** Every route of proxy-data, once. Handlers, documentation and clients are derived from it. */
 export const contract = {
@@ -14,6 +15,7 @@ export const contract = {
   ...configRoutes,
   ...claudeRoutes,
   ...routingRoutes,
+  ...searchRoutes,
   ...healthRoutes,
 } as const;
 

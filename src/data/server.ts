@@ -15,6 +15,7 @@ import { eventHandlers } from './handlers/events.ts';
 import { healthHandlers } from './handlers/health.ts';
 import { requestHandlers } from './handlers/requests.ts';
 import { routingHandlers } from './handlers/routing.ts';
+import { searchHandlers } from './handlers/search.ts';
 import { createHealth } from './health.ts';
 import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
@@ -116,6 +117,7 @@ export function createDataServer({
       ...claudeHandlers(openClaudeDirectory(config.claudeDirs), { nowMs }),
       ...configHandlers(config),
       ...routingHandlers(config),
+      ...searchHandlers({ queries: threads?.query, access, nowMs }),
       ...healthHandlers({
         health,
         isDraining: () => isDraining,

@@ -1,10 +1,14 @@
 import type {
   DerivedHealth,
   DerivedStore,
+  HistogramSearch,
   LatenciesQuery,
+  RequestPage,
   SessionsQuery,
   SumsQuery,
+  TextSearch,
   ToolsQuery,
+  ValuesSearch,
 } from '#store';
 
 /** What queries read. */
@@ -26,6 +30,10 @@ export const queries = {
   'statistics.sessions': ({ derived }: QuerySources, query: SessionsQuery) =>
     derived.statistics.sessions(query),
   'statistics.agents': ({ derived }: QuerySources, sessionId: string) => derived.statistics.agents(sessionId),
+  'search.texts': ({ derived }: QuerySources, search: TextSearch) => derived.text.search(search),
+  'search.page': ({ derived }: QuerySources, search: RequestPage) => derived.find.page(search),
+  'search.histogram': ({ derived }: QuerySources, search: HistogramSearch) => derived.find.histogram(search),
+  'search.values': ({ derived }: QuerySources, search: ValuesSearch) => derived.find.values(search),
 } as const;
 
 type Queries = typeof queries;

@@ -171,7 +171,8 @@ function ofId({ name, isPrefix }: NameTest): Condition {
 }
 
 const outcomeIs = (outcome: string) => `r.outcome IN (SELECT id FROM names WHERE text = '${outcome}')`;
-const isFailed = `(r.status >= 400 OR r.error_type IS NOT NULL OR r.problem IS NOT NULL OR ${outcomeIs('upstream-failed')} OR ${outcomeIs('interrupted')})`;
+/** Whether a request `r` went wrong, whoever is to blame. */
+export const isFailed = `(r.status >= 400 OR r.error_type IS NOT NULL OR r.problem IS NOT NULL OR ${outcomeIs('upstream-failed')} OR ${outcomeIs('interrupted')})`;
 
 const words: Readonly<Record<'is' | 'has' | 'stream', Readonly<Record<string, string>>>> = {
   stream: { true: 'r.is_streaming = 1', false: 'r.is_streaming = 0' },

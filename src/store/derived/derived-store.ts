@@ -1,6 +1,7 @@
 import type { StoredExchange } from '../store.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
 import type { DerivedText } from './derived-text.ts';
+import type { RequestSearch } from './request-search.ts';
 import type { Statistics } from './statistics.ts';
 
 /**
@@ -12,6 +13,7 @@ export interface DerivedStore {
   readonly statistics: Statistics;
   readonly text: DerivedText;
   readonly conversations: DerivedConversations;
+  readonly find: RequestSearch;
   /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
   position(step: DerivingStep): Promise<number>;
   /** A cheap look at the file. */

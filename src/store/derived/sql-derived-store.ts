@@ -6,9 +6,11 @@ import type { DerivedText } from './derived-text.ts';
 import { NameReader } from './name-reader.ts';
 import { NameTable } from './name-table.ts';
 import { positionOf } from './positions.ts';
+import type { RequestSearch } from './request-search.ts';
 import { createDerivedConversations } from './sql-derived-conversations.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
 import { SqlDerivedText } from './sql-derived-text.ts';
+import { SqlRequestSearch } from './sql-request-search.ts';
 import { SqlStatistics } from './sql-statistics.ts';
 import type { Statistics } from './statistics.ts';
 import type { TextIndex } from './text-index.ts';
@@ -19,6 +21,7 @@ export class SqlDerivedStore implements DerivedStore {
   readonly statistics: Statistics;
   readonly text: DerivedText;
   readonly conversations: DerivedConversations;
+  readonly find: RequestSearch;
   readonly #engine: SqlEngine<DerivedTables>;
 
   constructor(engine: SqlEngine<DerivedTables>, textIndex: TextIndex) {
@@ -27,6 +30,7 @@ export class SqlDerivedStore implements DerivedStore {
     this.conversations = createDerivedConversations(engine);
     this.requests = new SqlDerivedRequests(engine, names);
     this.statistics = new SqlStatistics(engine, new NameReader(engine));
+    this.find = new SqlRequestSearch(engine, textIndex);
     this.text = new SqlDerivedText(engine, names, textIndex);
   }
 

@@ -1,0 +1,199 @@
+import type { RouteKey, RouteQuery } from '#api';
+import {
+  needsWord,
+  parseQuery,
+  parseWords,
+  printQuery,
+  type Query,
+  showQueryProblem,
+  splitQuery,
+} from '#search';
+import { StoreError, type TextSearch } from '#store';
+import { ApiProblem } from '../api-problem.ts';
+import type { Handlers } from '../handler.ts';
+import { readCursor, writeCursor } from '../list-cursor.ts';
+import type { QueryThread } from '../query-thread/start.ts';
+import { instantText, requestSummary } from '../request-summary.ts';
+import type { StoreAccess } from '../store-access.ts';
+
+type SearchRoute = Extract<RouteKey, `search.${string}`>;
+
+export interface SearchHandlersOptions {
+  /** Reads what is derived; undefined in a server without threads. */
+  readonly queries: QueryThread | undefined;
+  /** The facts, for rows of requests that were found. */
+  readonly access: StoreAccess;
+  readonly nowMs: () => number;
+}
+
+/** How long one query may look; then it answers with what it has. */
+const timeMs = 1_000;
+/** Texts that are looked at for one answer. */
+const matchesMax = 5_000;
+
+/** Search in texts and among requests. A query that is not understood is refused with the place and what was meant. */
+export function searchHandlers({ queries, access, nowMs }: SearchHandlersOptions): Handlers<SearchRoute> {
+  const ask: QueryThread['ask'] = (name, input) =>
+    queries === undefined
+      ? Promise.reject(new StoreError('missing', 'Nothing is derived here.'))
+      : queries.ask(name, input);
+
+  async function conversations({ q, project, limit, offset }: RouteQuery<'search.conversations'>) {
+    if (q === undefined) throw new ApiProblem('bad-parameter', "Query parameter 'q' is required");
+    const found = await ask('search.texts', {
+      ...usual(),
+      words: parseWords(q),
+      offset,
+      limit,
+      snippetsMax: 0,
+    });
+    // Without words there is nothing to find, which is what older clients expect of a blank box.
+    const sessions = found.kind === 'found' && project === undefined ? found.sessions : [];
+    const results = sessions.map(({ sessionId, matches, lastMatchMs }) => ({
+      conversationId: sessionId ?? '',
+      projectName: '',
+      projectPath: '',
+      matchCount: matches,
+      lastActivity: instantText(lastMatchMs),
+    }));
+    return {
+      body: {
+        query: q,
+        results,
+        total: sessions.length && found.kind === 'found' ? found.total : 0,
+        limit,
+        offset,
+      },
+    };
+  }
+
+  const usual = () => ({ nowMs: nowMs(), zone: 'UTC', timeMs, matchesMax }) as const;
+
+  const among = (query: {
+    q?: string | undefined;
+    since?: number | undefined;
+    before?: number | undefined;
+    tz?: string | undefined;
+  }) => ({
+    query: understood(query.q ?? ''),
+    nowMs: nowMs(),
+    zone: query.tz ?? 'UTC',
+    timeMs,
+    ...(query.since === undefined ? {} : { fromMs: query.since }),
+    ...(query.before === undefined ? {} : { toMs: query.before }),
+  });
+
+  return {
+    'search.conversations': ({ query }) => conversations(query),
+    'search.conversations.v2': ({ query }) => conversations(query),
+
+    'search.texts': async ({ query }) => {
+      const { query: asked, ...range } = among(query);
+      const { words, keys } = split(asked);
+      const search: TextSearch = {
+        ...range,
+        words,
+        keys,
+        ...(query.session === undefined ? {} : { sessionId: query.session }),
+        matchesMax,
+        offset: query.offset,
+        limit: query.limit,
+        snippetsMax: 3,
+      };
+      const found = await ask('search.texts', search);
+      if (found.kind === 'refused') throw new ApiProblem('bad-parameter', found.sentence);
+      const sessions = found.sessions.map(({ sessionId, matches, lastMatchMs, score, found: texts }) => ({
+        sessionId: sessionId ?? null,
+        matches,
+        lastMatch: instantText(lastMatchMs),
+        score,
+        found: texts.map(({ source, place, requestId, atMs, role, kind, snippet }) => ({
+          source,
+          requestId: requestId ?? null,
+          entry: source === 'transcript' ? place : null,
+          at: instantText(atMs),
+          role,
+          kind,
+          snippet: {
+            text: snippet.text,
+            highlights: snippet.highlights.map(([from, to]): [number, number] => [from, to]),
+          },
+        })),
+      }));
+      const { total, isComplete } = found;
+      const { limit, offset } = query;
+      return { body: { query: printQuery(asked), sessions, total, isComplete, limit, offset } };
+    },
+
+    'search.requests': async ({ query }) => {
+      const search = among(query);
+      const after = query.cursor === undefined ? {} : { after: readCursor(query.cursor) };
+      const { ids, next } = await ask('search.page', { ...search, ...after, limit: query.limit });
+      const rows = await access.use((store) => Promise.all(ids.map((id) => store.exchange(id))));
+      return {
+        body: {
+          query: printQuery(search.query),
+          // What was deleted since it was derived is left out.
+          requests: rows.filter((row) => row !== undefined).map(requestSummary),
+          nextCursor: next ? writeCursor(next) : null,
+        },
+      };
+    },
+
+    'search.histogram': async ({ query }) => {
+      const search = among(query);
+      const { buckets, completeFromMs } = await ask('search.histogram', {
+        ...search,
+        bucketMs: query.bucket * 1000,
+      });
+      return {
+        body: {
+          query: printQuery(search.query),
+          bucketSeconds: query.bucket,
+          buckets: buckets.map(({ fromMs, requests, failed }) => ({
+            from: instantText(fromMs),
+            requests,
+            failed,
+          })),
+          completeFrom: completeFromMs === undefined ? null : instantText(completeFromMs),
+        },
+      };
+    },
+
+    'search.suggest': async ({ query }) => {
+      const { values, completeFromMs } = await ask('search.values', {
+        ...among(query),
+        key: query.key,
+        prefix: query.prefix ?? '',
+        limit: query.limit,
+      });
+      return {
+        body: {
+          values: values.map(({ value, requests }) => ({ value, requests })),
+          completeFrom: completeFromMs === undefined ? null : instantText(completeFromMs),
+        },
+      };
+    },
+  };
+}
+
+function understood(text: string): Query {
+  const parsed = parseQuery(text);
+  if (parsed.kind === 'parsed') return parsed.query;
+  throw new ApiProblem('bad-parameter', showQueryProblem(text, parsed.problem));
+}
+
+function split(query: Query) {
+  const parts = splitQuery(query);
+  if (parts === undefined)
+    throw new ApiProblem(
+      'bad-parameter',
+      'OR and NOT can be between words or between keys, but not between a word and a key. Search twice instead.',
+    );
+  if (needsWord(parts.words))
+    throw new ApiProblem(
+      'bad-parameter',
+      'There is no word to look for that is not excluded. Give one, or list requests with /api/v2/requests/search.',
+    );
+  return parts;
+}

@@ -1,0 +1,79 @@
+import type { ExchangeId } from '#exchange';
+import type { Query } from '#search';
+import type { ListPlace } from '../store.ts';
+
+/** Requests found by a query of keys and words. */
+export interface RequestSearch {
+  /**
+   * A page, newest first. When the time is over before the page is full, what was found until then and where to go on:
+   * a page may be short, or empty, and not be the last.
+   */
+  page(search: RequestPage): Promise<RequestPageResult>;
+  /** Numbers of requests by time, oldest first; buckets without requests are left out. */
+  histogram(search: HistogramSearch): Promise<Histogram>;
+  /** Values of a key with the number of requests of each, most frequent first. */
+  values(search: ValuesSearch): Promise<KeyValues>;
+}
+
+export interface RequestQuery {
+  readonly query: Query;
+  /** Half open. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  /** For relative times and days in the query. */
+  readonly nowMs: number;
+  readonly zone: string;
+  /** How long it may look. */
+  readonly timeMs: number;
+}
+
+export interface RequestPage extends RequestQuery {
+  readonly after?: ListPlace;
+  readonly limit: number;
+}
+
+export interface RequestPageResult {
+  readonly kind: 'found';
+  readonly ids: readonly ExchangeId[];
+  /** Set when there is more, or may be. */
+  readonly next?: ListPlace;
+}
+
+export interface HistogramSearch extends RequestQuery {
+  readonly bucketMs: number;
+}
+
+export interface Histogram {
+  readonly buckets: readonly {
+    readonly fromMs: number;
+    readonly requests: number;
+    readonly failed: number;
+  }[];
+  /** Older requests were not looked at any more; undefined when all were. */
+  readonly completeFromMs: number | undefined;
+}
+
+export const suggestedKeys = [
+  'model',
+  'provider',
+  'error',
+  'agent',
+  'session',
+  'stop',
+  'path',
+  'tag',
+  'ver',
+] as const;
+export type SuggestedKey = (typeof suggestedKeys)[number];
+
+export interface ValuesSearch extends RequestQuery {
+  readonly key: SuggestedKey;
+  /** Without case. */
+  readonly prefix: string;
+  readonly limit: number;
+}
+
+export interface KeyValues {
+  readonly values: readonly { readonly value: string; readonly requests: number }[];
+  readonly completeFromMs: number | undefined;
+}

@@ -1,0 +1,149 @@
+import { type ExchangeId, exchangeIdFromBytes, exchangeIdToBytes } from '#exchange';
+import type { Query } from '#search';
+import type { SqlEngine } from '../sql-engine.ts';
+import type { ListPlace } from '../store.ts';
+import { type Condition, conditionOf, isFailed, nameColumns } from './compile-query.ts';
+import type { DerivedTables } from './derived-tables.ts';
+import type {
+  Histogram,
+  HistogramSearch,
+  KeyValues,
+  RequestPage,
+  RequestPageResult,
+  RequestQuery,
+  RequestSearch,
+  ValuesSearch,
+} from './request-search.ts';
+import type { TextIndex } from './text-index.ts';
+
+/** Rows that one statement looks at: some tens of milliseconds at most, whatever the condition. */
+const rowsPerStatement = 20_000;
+/** Texts with a word that are looked at, the newest ones: a word of every text says nothing about a request. */
+const blocksPerWord = 20_000;
+
+/** Walks through `requests` from the newest to the oldest, a bounded piece at a time. */
+export class SqlRequestSearch implements RequestSearch {
+  readonly #engine: SqlEngine<DerivedTables>;
+  readonly #index: TextIndex;
+
+  constructor(engine: SqlEngine<DerivedTables>, index: TextIndex) {
+    this.#engine = engine;
+    this.#index = index;
+  }
+
+  async page(search: RequestPage): Promise<RequestPageResult> {
+    const ids: ExchangeId[] = [];
+    let next: ListPlace | undefined;
+    for await (const piece of this.#pieces(search, search.after)) {
+      const wanted = search.limit - ids.length;
+      const rows = await this.#engine.all<{ id: Uint8Array; received_at_ms: number }>(
+        `SELECT r.id, r.received_at_ms FROM requests r WHERE ${piece.sql}
+         ORDER BY r.received_at_ms DESC, r.id DESC LIMIT ?`,
+        [...piece.parameters, wanted + 1],
+      );
+      ids.push(...rows.slice(0, wanted).map(({ id }) => exchangeIdFromBytes(id)));
+      const last = rows[wanted - 1];
+      if (rows.length > wanted && last) return { kind: 'found', ids, next: placeOf(last) };
+      next = piece.end;
+      if (ids.length >= search.limit) break;
+    }
+    return { kind: 'found', ids, ...(next === undefined ? {} : { next }) };
+  }
+
+  async histogram(search: HistogramSearch): Promise<Histogram> {
+    const buckets = new Map<number, { requests: number; failed: number }>();
+    let end: ListPlace | undefined;
+    for await (const piece of this.#pieces(search, undefined)) {
+      const rows = await this.#engine.all<{ bucket: number; requests: number; failed: number }>(
+        `SELECT r.received_at_ms / CAST(? AS INTEGER) AS bucket, count(*) AS requests, sum(COALESCE(${isFailed}, 0)) AS failed
+         FROM requests r WHERE ${piece.sql} GROUP BY 1`,
+        [search.bucketMs, ...piece.parameters],
+      );
+      for (const { bucket, requests, failed } of rows) {
+        const sum = buckets.get(bucket) ?? { requests: 0, failed: 0 };
+        buckets.set(bucket, { requests: sum.requests + requests, failed: sum.failed + failed });
+      }
+      end = piece.end;
+    }
+    return {
+      buckets: [...buckets]
+        .sort(([a], [b]) => a - b)
+        .map(([bucket, sums]) => ({ fromMs: bucket * search.bucketMs, ...sums })),
+      completeFromMs: end?.receivedAtMs,
+    };
+  }
+
+  async values(search: ValuesSearch): Promise<KeyValues> {
+    const column = nameColumns[search.key][0];
+    const counts = new Map<string, number>();
+    let end: ListPlace | undefined;
+    for await (const piece of this.#pieces(search, undefined)) {
+      const rows = await this.#engine.all<{ value: string; requests: number }>(
+        `SELECT n.text AS value, count(*) AS requests FROM requests r JOIN names n ON n.id = r.${column}
+         WHERE ${piece.sql} AND n.text LIKE ? ESCAPE '\\' GROUP BY n.id`,
+        [...piece.parameters, `${search.prefix.replace(/[\\%_]/g, '\\$&')}%`],
+      );
+      for (const { value, requests } of rows) counts.set(value, (counts.get(value) ?? 0) + requests);
+      end = piece.end;
+    }
+    const values = [...counts].map(([value, requests]) => ({ value, requests }));
+    values.sort((a, b) => b.requests - a.requests || (a.value < b.value ? -1 : 1));
+    return { values: values.slice(0, search.limit), completeFromMs: end?.receivedAtMs };
+  }
+
+  /** Pieces of the range, newest first, until all are done or the time is over. The end of the last one is not set. */
+  async *#pieces(search: RequestQuery, after: ListPlace | undefined) {
+    const deadline = performance.now() + search.timeMs;
+    const condition = conditionOf(search.query, { ...search, words: (query) => this.#words(query) });
+    let begin = after;
+    do {
+      const range = rangeOf(search, begin);
+      const [last] = await this.#engine.all<{ received_at_ms: number; id: Uint8Array }>(
+        `SELECT r.received_at_ms, r.id FROM requests r WHERE ${range.sql}
+         ORDER BY r.received_at_ms DESC, r.id DESC LIMIT 1 OFFSET ?`,
+        [...range.parameters, rowsPerStatement - 1],
+      );
+      const end = last && placeOf(last);
+      const until = end ? `AND (r.received_at_ms, r.id) >= (?, ?)` : '';
+      yield {
+        sql: `${range.sql} ${until} AND ${condition.sql}`,
+        parameters: [
+          ...range.parameters,
+          ...(end ? [end.receivedAtMs, exchangeIdToBytes(end.id)] : []),
+          ...condition.parameters,
+        ],
+        end,
+      };
+      begin = end;
+    } while (begin !== undefined && performance.now() < deadline);
+  }
+
+  /** Requests that were the first to say it. */
+  #words(query: Query): Condition {
+    const match = this.#index.matching(query);
+    if (match.kind === 'refused') return { sql: '0', parameters: [] };
+    return {
+      sql: `r.sequence IN (SELECT p.place FROM (${match.sql}) found CROSS JOIN text_places p ON p.block = found.block WHERE p.source = 0)`,
+      parameters: match.parameters(Number.MAX_SAFE_INTEGER, blocksPerWord),
+    };
+  }
+}
+
+function rangeOf({ fromMs, toMs }: RequestQuery, after: ListPlace | undefined): Condition {
+  const parts: Condition[] = [];
+  if (fromMs !== undefined) parts.push({ sql: 'r.received_at_ms >= ?', parameters: [fromMs] });
+  if (toMs !== undefined) parts.push({ sql: 'r.received_at_ms < ?', parameters: [toMs] });
+  if (after !== undefined)
+    parts.push({
+      sql: '(r.received_at_ms, r.id) < (?, ?)',
+      parameters: [after.receivedAtMs, exchangeIdToBytes(after.id)],
+    });
+  return {
+    sql: parts.length === 0 ? '1' : parts.map(({ sql }) => sql).join(' AND '),
+    parameters: parts.flatMap(({ parameters }) => parameters),
+  };
+}
+
+function placeOf(row: { received_at_ms: number; id: Uint8Array }): ListPlace {
+  return { receivedAtMs: row.received_at_ms, id: exchangeIdFromBytes(row.id) };
+}
