@@ -1,4 +1,4 @@
-import { type DerivedStore, type Store, StoreError, type TextPlace } from '#store';
+import { type DerivedStore, type Store, type StoredExchange, StoreError, type TextPlace } from '#store';
 import { KnownMessages, type SaidText, saidInExchange } from './said-in-exchange.ts';
 import type { Step } from './step.ts';
 
@@ -6,8 +6,7 @@ import type { Step } from './step.ts';
 const piece = { exchanges: 50, ms: 30 };
 
 /** What was said in each exchange, for the search in texts. */
-export function deriveText(facts: Store, derived: DerivedStore): Step {
-  const known = new KnownMessages();
+export function deriveText(facts: Store, derived: DerivedStore, known = new KnownMessages()): Step {
   return {
     name: 'text',
     async run() {
@@ -19,13 +18,7 @@ export function deriveText(facts: Store, derived: DerivedStore): Step {
       for (const listed of exchanges) {
         if (performance.now() >= endMs && through > position) break;
         const exchange = (await facts.exchange(listed.id)) ?? listed;
-        places.push({
-          source: 'wire',
-          place: exchange.sequence,
-          sessionId: exchange.sessionId,
-          atMs: exchange.receivedAtMs,
-          said: await orNothing(saidInExchange(facts, exchange, known)),
-        });
+        places.push(await saidAt(facts, exchange, known));
         through = exchange.sequence;
       }
       if (through > position) await derived.text.append(places, 'text', through);
@@ -33,6 +26,21 @@ export function deriveText(facts: Store, derived: DerivedStore): Step {
         ? 'more'
         : 'idle';
     },
+  };
+}
+
+/** What an exchange says, at its place. */
+export async function saidAt(
+  facts: Store,
+  exchange: StoredExchange,
+  known: KnownMessages,
+): Promise<TextPlace> {
+  return {
+    source: 'wire',
+    place: exchange.sequence,
+    sessionId: exchange.sessionId,
+    atMs: exchange.receivedAtMs,
+    said: await orNothing(saidInExchange(facts, exchange, known)),
   };
 }
 

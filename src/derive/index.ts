@@ -8,5 +8,7 @@ export { deriveConversations } from './derive-conversations.ts';
 export { deriveRequests } from './derive-requests.ts';
 export { deriveText } from './derive-text.ts';
 export { deriveWireAnswers } from './derive-wire-answers.ts';
+export { forgetDeleted } from './forget-deleted.ts';
 export { type IndexerStatus, type IndexerStores, runIndexer } from './indexer.ts';
+export { KnownMessages } from './said-in-exchange.ts';
 export type { Step, StepResult } from './step.ts';

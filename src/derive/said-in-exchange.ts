@@ -20,6 +20,11 @@ export type SaidText = TextPlace['said'][number];
 export class KnownMessages {
   readonly #known = new Set<string>();
 
+  /** What they said was forgotten, so they are new. */
+  clear(): void {
+    this.#known.clear();
+  }
+
   /** Whether it is new; it is not, the next time. */
   note(sessionId: string | undefined, bytes: Uint8Array): boolean {
     const key = createHash('sha256').update(`${sessionId}\0`).update(bytes).digest('base64url');

@@ -9,7 +9,9 @@ import {
   deriveRequests,
   deriveText,
   deriveWireAnswers,
+  forgetDeleted,
   type IndexerStores,
+  KnownMessages,
   runIndexer,
   type Step,
 } from '#derive';
@@ -75,10 +77,12 @@ function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] 
       return result;
     },
   };
+  const known = new KnownMessages();
   return [
+    forgetDeleted(facts, derived, known),
     deriveRequests(facts, derived),
     deriveWireAnswers(facts, derived),
-    deriveText(facts, derived),
+    deriveText(facts, derived, known),
     ...(config.transcripts.roots.length > 0 ? [told] : []),
     deriveConversations(transcripts, derived),
   ];

@@ -23,6 +23,7 @@ export interface DerivedStore {
 
 /** Steps of deriving; each has a position of its own. */
 export type DerivingStep =
+  | 'deletions'
   | 'requests'
   | 'text'
   | 'transcript-entries'
@@ -39,6 +40,19 @@ export interface DerivedRequests {
    */
   append(requests: readonly DerivedRequest[], through: number): Promise<void>;
   count(): Promise<number>;
+  /** Sequences beyond `sequence`, ascending, at most `limit`. */
+  sequencesAfter(sequence: number, limit: number): Promise<number[]>;
+  /**
+   * Forgets requests, with everything that is summed over them, in one transaction. Their texts are to be forgotten
+   * before. Idempotent.
+   */
+  forget(sequences: readonly number[]): Promise<void>;
+  /** Requests whose texts must be read again, because what had the same text first is forgotten; at most `limit`. */
+  toReadAgain(limit: number): Promise<number[]>;
+  /** They were read. */
+  haveReadAgain(sequences: readonly number[]): Promise<void>;
+  /** Everything that is deleted up to this count of the store is forgotten. */
+  haveForgotten(deletedTotal: number): Promise<void>;
 }
 
 export interface DerivedRequest {

@@ -9,28 +9,33 @@ export interface SequenceRange {
   readonly through: number;
 }
 
-const inRange = 'sequence > ? AND sequence <= ?';
+/** Which rows of `requests` are summed: a condition with its values. */
+interface Rows {
+  readonly condition: string;
+  readonly values: readonly number[];
+}
+
 const sums = measureNames.map((name) => `sum(${name}) AS ${name}`).join(', ');
 const added = (table: string) =>
   measureNames.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(', ');
 
 const keys = dimensionNames.join(', ');
-const addRollups = `
+const addRollups = (rows: string) => `
 INSERT INTO rollups (${keys}, ${measureNames.join(', ')})
-SELECT ${keys}, ${sums} FROM request_measures WHERE ${inRange} GROUP BY ${keys}
+SELECT ${keys}, ${sums} FROM request_measures WHERE ${rows} GROUP BY ${keys}
 ON CONFLICT (${keys}) DO UPDATE SET ${added('rollups')}`;
 
 const times =
   'first_at_ms = min(first_at_ms, excluded.first_at_ms), last_at_ms = max(last_at_ms, excluded.last_at_ms)';
-const addSessions = `
+const addSessions = (rows: string) => `
 INSERT INTO sessions (session, first_at_ms, last_at_ms, ${measureNames.join(', ')})
 SELECT session, min(received_at_ms), max(received_at_ms), ${sums} FROM request_measures
-WHERE ${inRange} AND session <> 0 GROUP BY session
+WHERE ${rows} AND session <> 0 GROUP BY session
 ON CONFLICT (session) DO UPDATE SET ${times}, ${added('sessions')}`;
-const addAgents = `
+const addAgents = (rows: string) => `
 INSERT INTO agents (session, agent, parent_agent, agent_name, first_at_ms, last_at_ms, ${measureNames.join(', ')})
 SELECT session, agent, max(parent_agent), max(agent_name), min(received_at_ms), max(received_at_ms), ${sums}
-FROM request_measures WHERE ${inRange} AND session <> 0 GROUP BY session, agent
+FROM request_measures WHERE ${rows} AND session <> 0 GROUP BY session, agent
 ON CONFLICT (session, agent) DO UPDATE SET
   parent_agent = coalesce(excluded.parent_agent, parent_agent),
   agent_name = max(excluded.agent_name, agent_name),
@@ -46,17 +51,47 @@ SELECT quarter, tool.value AS tool, sum(declared) AS declared, sum(called) AS ca
   WHERE ${condition} AND tools_called IS NOT NULL GROUP BY quarter, tools_called
 ) AS lists JOIN name_lists ON name_lists.id = lists.list JOIN json_each(name_lists.names) AS tool
 WHERE true GROUP BY quarter, tool.value`;
-const addTools = `
-INSERT INTO tool_rollups (quarter, tool, declared, called) ${toolCounts(inRange)}
+const addTools = (rows: string) => `
+INSERT INTO tool_rollups (quarter, tool, declared, called) ${toolCounts(rows)}
 ON CONFLICT (quarter, tool) DO UPDATE SET
   declared = tool_rollups.declared + excluded.declared, called = tool_rollups.called + excluded.called`;
 
 /** Adds rows that `requests` has since this transaction to everything that is summed. Once for each row. */
 export async function addToStatistics(session: SqlSession, { after, through }: SequenceRange): Promise<void> {
-  for (const statement of [addRollups, addSessions, addAgents])
-    await session.run(statement, [after, through]);
-  await session.run(addTools, [after, through, after, through]);
-  await addLatencies(session, { after, through });
+  const rows = { condition: 'sequence > ? AND sequence <= ?', values: [after, through] };
+  await addByTime(session, rows);
+  await addBySession(session, rows);
+}
+
+/** Computes the sums of a quarter hour anew. */
+export async function recountQuarter(session: SqlSession, quarter: number): Promise<void> {
+  for (const table of ['rollups', 'tool_rollups', 'latencies'])
+    await session.run(`DELETE FROM ${table} WHERE quarter = ?`, [quarter]);
+  await addByTime(session, {
+    condition: 'received_at_ms >= ? AND received_at_ms < ?',
+    values: [quarter * quarterMs, (quarter + 1) * quarterMs],
+  });
+}
+
+/** Computes the sums of a session and its agents anew. */
+export async function recountSession(session: SqlSession, id: number): Promise<void> {
+  for (const table of ['sessions', 'agents'])
+    await session.run(`DELETE FROM ${table} WHERE session = ?`, [id]);
+  // The column of the view is computed; that of the table has an index.
+  const condition = 'sequence IN (SELECT sequence FROM requests WHERE session = ?)';
+  await addBySession(session, { condition, values: [id] });
+}
+
+const quarterMs = 900_000;
+
+async function addByTime(session: SqlSession, rows: Rows): Promise<void> {
+  await session.run(addRollups(rows.condition), rows.values);
+  await session.run(addTools(rows.condition), [...rows.values, ...rows.values]);
+  await addLatencies(session, rows);
+}
+
+async function addBySession(session: SqlSession, { condition, values }: Rows): Promise<void> {
+  for (const statement of [addSessions, addAgents]) await session.run(statement(condition), values);
 }
 
 /** What sketches are made of, as columns of `requests` say it. Speeds are thousandths, because sketches begin at 1. */
@@ -78,11 +113,11 @@ export function emptySketches(): LatencySketches {
   };
 }
 
-async function addLatencies(session: SqlSession, { after, through }: SequenceRange): Promise<void> {
-  const rows = await session.all<LatencyValues>(`SELECT ${latencyColumns} FROM requests WHERE ${inRange}`, [
-    after,
-    through,
-  ]);
+async function addLatencies(session: SqlSession, { condition, values }: Rows): Promise<void> {
+  const rows = await session.all<LatencyValues>(
+    `SELECT ${latencyColumns} FROM requests WHERE ${condition}`,
+    values,
+  );
   const groups = new Map<string, { key: number[]; sketches: LatencySketches }>();
   for (const row of rows) {
     const key = [row.quarter, row.provider, row.asked_model, row.answered_model];

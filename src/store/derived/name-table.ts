@@ -18,6 +18,12 @@ export class NameTable {
     this.#freshLists = new Map();
   }
 
+  /** The numbers mean nothing any more. */
+  forget(): void {
+    this.#ids.clear();
+    this.#lists.clear();
+  }
+
   committed(): void {
     for (const [text, id] of this.#fresh) this.#ids.set(text, id);
     for (const [key, id] of this.#freshLists) this.#lists.set(key, id);

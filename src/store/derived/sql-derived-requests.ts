@@ -1,6 +1,7 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedRequest, DerivedRequests } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
+import { forgetNames, forgetRequests } from './forget-requests.ts';
 import { addToStatistics } from './maintain-statistics.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
@@ -28,6 +29,43 @@ export class SqlDerivedRequests implements DerivedRequests {
     });
     this.#names.committed();
     this.#engine.tidy();
+  }
+
+  async sequencesAfter(sequence: number, limit: number): Promise<number[]> {
+    return this.#sequences('SELECT sequence FROM requests WHERE sequence > ? ORDER BY sequence LIMIT ?', [
+      sequence,
+      limit,
+    ]);
+  }
+
+  async forget(sequences: readonly number[]): Promise<void> {
+    await this.#engine.write((session) => forgetRequests(session, sequences));
+    this.#engine.tidy();
+  }
+
+  async toReadAgain(limit: number): Promise<number[]> {
+    return this.#sequences('SELECT sequence FROM text_again ORDER BY sequence LIMIT ?', [limit]);
+  }
+
+  async haveReadAgain(sequences: readonly number[]): Promise<void> {
+    await this.#engine.run('DELETE FROM text_again WHERE sequence IN (SELECT value FROM json_each(?))', [
+      JSON.stringify(sequences),
+    ]);
+  }
+
+  async haveForgotten(deletedTotal: number): Promise<void> {
+    const namesAreGone = await this.#engine.write(async (session) => {
+      await movePosition(session, 'deletions', deletedTotal);
+      return forgetNames(session);
+    });
+    if (namesAreGone) this.#names.forget();
+    while (await this.#engine.reclaim());
+    this.#engine.tidy();
+  }
+
+  async #sequences(statement: string, values: readonly number[]): Promise<number[]> {
+    const rows = await this.#engine.all<{ sequence: number }>(statement, values);
+    return rows.map(({ sequence }) => sequence);
   }
 
   async count(): Promise<number> {

@@ -23,6 +23,8 @@ CREATE TABLE text_places (
   PRIMARY KEY (block, session, source)
 ) WITHOUT ROWID;
 CREATE INDEX text_places_by_place ON text_places (source, place);
+-- Requests whose texts are read again, because a place that had one of them is gone.
+CREATE TABLE text_again (sequence INTEGER PRIMARY KEY);
 CREATE VIRTUAL TABLE text_words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
 INSERT INTO text_words (text_words, rank) VALUES ('secure-delete', 1);
 CREATE VIRTUAL TABLE text_trigrams USING fts5(text, content='', tokenize='trigram', detail=none);

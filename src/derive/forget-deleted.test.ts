@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseWords } from '#search';
+import { type DerivedStore, type ExchangeToStore, openDerivedStore, openStore, type Store } from '#store';
+import { makeTempDir, seededRandom, type TempDir } from '#test-support';
+import { deriveRequests } from './derive-requests.ts';
+import { deriveText } from './derive-text.ts';
+import { deriveWireAnswers } from './derive-wire-answers.ts';
+import { forgetDeleted } from './forget-deleted.ts';
+import { KnownMessages } from './said-in-exchange.ts';
+import { exchange } from './testing/exchange.ts';
+
+let directory: TempDir;
+let facts: Store;
+let derived: DerivedStore;
+const opened: { close(): Promise<void> }[] = [];
+const startMs = Date.UTC(2026, 0, 1);
+
+beforeEach(async () => {
+  directory = makeTempDir('forget-deleted');
+  ({ facts, derived } = await open(directory.join('throughline.db')));
+});
+afterEach(async () => {
+  for (const store of opened.splice(0)) await store.close();
+  directory.remove();
+});
+
+async function open(path: string) {
+  const config = { engine: 'sqlite', path } as const;
+  const stores = {
+    facts: await openStore(config, { role: 'writer' }),
+    derived: await openDerivedStore(config, { role: 'writer' }),
+  };
+  opened.push(stores.facts, stores.derived);
+  return stores;
+}
+
+/** Everything, in the order of the index thread, until nothing is left to do. */
+async function deriveAll(from = { facts, derived }): Promise<void> {
+  const known = new KnownMessages();
+  const steps = [
+    forgetDeleted(from.facts, from.derived, known),
+    deriveRequests(from.facts, from.derived),
+    deriveWireAnswers(from.facts, from.derived),
+    deriveText(from.facts, from.derived, known),
+  ];
+  for (let isBusy = true; isBusy; ) {
+    isBusy = false;
+    for (const step of steps) if ((await step.run()) === 'more') isBusy = true;
+  }
+}
+
+function said(number: number, sessionId: string, messages: readonly string[]): ExchangeToStore {
+  const body = Buffer.from(
+    JSON.stringify({ model: 'm', messages: messages.map((content) => ({ role: 'user', content })) }),
+  );
+  const item = exchange(number, {
+    sessionId,
+    requestBytes: body.length,
+    requestSha256: createHash('sha256').update(body).digest('hex'),
+  });
+  return { ...item, request: { pieces: [{ kind: 'literal', bytes: body }] } };
+}
+
+async function sessionsFor(text: string): Promise<(string | undefined)[]> {
+  const result = await derived.text.search({
+    ...{ words: parseWords(text), nowMs: startMs, zone: 'UTC', matchesMax: 100, timeMs: 60_000 },
+    ...{ offset: 0, limit: 10, snippetsMax: 1 },
+  });
+  return result.kind === 'found' ? result.sessions.map(({ sessionId }) => sessionId).sort() : [];
+}
+
+async function everythingSummed({ statistics }: DerivedStore) {
+  const sums = await statistics.sums({
+    by: ['quarter', 'session', 'agentName', 'provider', 'askedModel', 'outcomeClass'],
+  });
+  const latencies = await statistics.latencies({ by: ['quarter', 'askedModel'], quantiles: [0.5, 0.99] });
+  const tools = await statistics.tools({ byQuarter: true });
+  const sorted = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).sort();
+  return {
+    sums: sorted(sums),
+    latencies: sorted(latencies),
+    tools: sorted(tools),
+    sessions: sorted(await statistics.sessions({ limit: 100 })),
+    agents: sorted(await statistics.agents('one')),
+  };
+}
+
+describe('what is deleted from the facts', () => {
+  it('is in no sum any more: they are as if it had never been', async () => {
+    const random = seededRandom(5);
+    const all = Array.from({ length: 400 }, (_, number) =>
+      exchange(number, {
+        receivedAtMs: startMs + random.integer(0, 4 * 3_600_000),
+        sessionId: random.pick(['one', 'two', 'three']),
+        agentId: random.pick(['a1', 'a2']),
+        provider: 'anthropic',
+        askedModel: random.pick(['opus', 'haiku']),
+        usage: { inputTokens: random.integer(0, 100) },
+        lastByteUs: random.integer(1_000, 60_000_000),
+        toolsDeclared: ['Bash'],
+        toolsCalled: random.pick([[], ['Bash']]),
+      }),
+    );
+    await facts.commit({ exchanges: all, positions: [] });
+    await deriveAll();
+    await facts.delete({ sessionId: 'two' });
+    await facts.delete({ sessionId: 'one', fromMs: startMs + 1_000_000, toMs: startMs + 7_000_000 });
+    await deriveAll();
+
+    const copy = directory.join('copy', 'throughline.db');
+    mkdirSync(dirname(copy));
+    await facts.backup(copy);
+    const anew = await open(copy);
+    await deriveAll(anew);
+    expect(await derived.requests.count()).toBe(await facts.count({}));
+    expect(await everythingSummed(derived)).toEqual(await everythingSummed(anew.derived));
+  });
+
+  it('is found no more, but what was also said in a later request of the session is', async () => {
+    await facts.commit({
+      exchanges: [
+        said(1, 's1', ['the walrus sings', 'only at first']),
+        said(2, 's1', ['the walrus sings', 'and it dances']),
+        said(3, 's2', ['the walrus swims']),
+      ],
+      positions: [],
+    });
+    await deriveAll();
+    expect(await sessionsFor('first')).toEqual(['s1']);
+    await facts.delete({ toMs: 1_790_000_000_002 });
+    await deriveAll();
+    expect(await sessionsFor('first')).toEqual([]);
+    expect(await sessionsFor('walrus sings')).toEqual(['s1']);
+    expect(await sessionsFor('dances')).toEqual(['s1']);
+    expect(await sessionsFor('swims')).toEqual(['s2']);
+  });
+
+  it('is said again when it comes again', async () => {
+    await facts.commit({ exchanges: [said(1, 's1', ['the walrus sings'])], positions: [] });
+    await deriveAll();
+    await facts.delete({});
+    await deriveAll();
+    await facts.commit({ exchanges: [said(2, 's1', ['the walrus sings'])], positions: [] });
+    await deriveAll();
+    expect(await sessionsFor('walrus')).toEqual(['s1']);
+  });
+
+  it('SEC-18: leaves nothing in any file of the database, names included', async () => {
+    await facts.commit({
+      exchanges: [said(1, 'canary-session', ['a canarycanary in the text'])],
+      positions: [],
+    });
+    await deriveAll();
+    const bytes = () =>
+      readdirSync(directory.path, { withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.name.includes('derived'))
+        .map((entry) => readFileSync(join(directory.path, entry.name), 'latin1'))
+        .join();
+    expect(bytes()).toMatch(/canary-session/);
+    expect(bytes()).toMatch(/anarycanary/);
+    await facts.delete({});
+    await deriveAll();
+    await derived.close();
+    expect(bytes()).not.toMatch(/canary-session/);
+    expect(bytes()).not.toMatch(/anarycanary/);
+  });
+
+  it('is forgotten by a process that begins in the middle of it', async () => {
+    const many = Array.from({ length: 130 }, (_, number) =>
+      said(number, 's1', [`line ${number} of the walrus`]),
+    );
+    await facts.commit({ exchanges: many, positions: [] });
+    await deriveAll();
+    await facts.delete({ toMs: 1_790_000_000_120 });
+    const brokenOff = forgetDeleted(facts, derived, new KnownMessages());
+    for (let piece = 0; piece < 3; piece += 1) await brokenOff.run();
+    expect(await derived.requests.count()).toBeGreaterThan(10);
+    await deriveAll();
+    expect(await derived.requests.count()).toBe(10);
+    expect(await sessionsFor('walrus')).toEqual(['s1']);
+    expect(await sessionsFor('"line 119"')).toEqual([]);
+    expect(await sessionsFor('"line 125"')).toEqual(['s1']);
+  });
+});

@@ -1,0 +1,41 @@
+import type { SqlSession } from '../sql-engine.ts';
+import { recountQuarter, recountSession } from './maintain-statistics.ts';
+
+const given = '(SELECT value FROM json_each(?))';
+
+/**
+ * Takes requests out of everything that is derived from them: their rows, and the sums of the quarter hours and sessions
+ * they were part of, which are computed anew from what is left. Notes which requests of those sessions are to be read
+ * again for their texts, because a text stands only at the first place where it occurs. Idempotent.
+ */
+export async function forgetRequests(session: SqlSession, sequences: readonly number[]): Promise<void> {
+  const gone = JSON.stringify(sequences);
+  const quarters = await session.all<{ quarter: number }>(
+    `SELECT DISTINCT quarter FROM requests WHERE sequence IN ${given}`,
+    [gone],
+  );
+  const sessions = await session.all<{ session: number | null; first: number }>(
+    `SELECT session, min(sequence) AS first FROM requests WHERE sequence IN ${given} GROUP BY session`,
+    [gone],
+  );
+  for (const table of ['requests', 'wire_answers', 'text_again'])
+    await session.run(`DELETE FROM ${table} WHERE sequence IN ${given}`, [gone]);
+  for (const { quarter } of quarters) await recountQuarter(session, quarter);
+  for (const { session: id, first } of sessions) {
+    await session.run(
+      `INSERT INTO text_again (sequence) SELECT sequence FROM requests WHERE session IS ? AND sequence > ?
+       ON CONFLICT (sequence) DO NOTHING`,
+      [id, first],
+    );
+    if (id !== null) await recountSession(session, id);
+  }
+}
+
+/** Names of what nothing is left of: sessions, tools, models. Only for a file without any request. */
+export async function forgetNames(session: SqlSession): Promise<boolean> {
+  const [left] = await session.all('SELECT 1 FROM requests UNION ALL SELECT 1 FROM text_places LIMIT 1', []);
+  if (left !== undefined) return false;
+  await session.run('DELETE FROM names', []);
+  await session.run('DELETE FROM name_lists', []);
+  return true;
+}
