@@ -7,6 +7,7 @@ export { type ArchiveProgress, archiveTranscripts } from './archive-transcripts.
 export { deriveConversations } from './derive-conversations.ts';
 export { deriveRequests } from './derive-requests.ts';
 export { deriveText } from './derive-text.ts';
+export { deriveTranscriptText } from './derive-transcript-text.ts';
 export { deriveWireAnswers } from './derive-wire-answers.ts';
 export { forgetDeleted } from './forget-deleted.ts';
 export { type IndexerStatus, type IndexerStores, runIndexer } from './indexer.ts';

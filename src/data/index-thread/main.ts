@@ -8,6 +8,7 @@ import {
   deriveConversations,
   deriveRequests,
   deriveText,
+  deriveTranscriptText,
   deriveWireAnswers,
   forgetDeleted,
   type IndexerStores,
@@ -85,6 +86,7 @@ function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] 
     deriveText(facts, derived, known),
     ...(config.transcripts.roots.length > 0 ? [told] : []),
     deriveConversations(transcripts, derived),
+    deriveTranscriptText(transcripts, derived),
   ];
 }
 

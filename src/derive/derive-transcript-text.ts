@@ -1,0 +1,58 @@
+import { asObject, saidInMessage } from '#formats';
+import type { ArchivedFile, DerivedStore, TextPlace, TranscriptStore } from '#store';
+import { type Entry, placeOf, readEntry } from '#transcripts';
+import { type SaidText, talk } from './said-in-exchange.ts';
+import type { Step } from './step.ts';
+
+/** Some 50 ms of work when nothing of it was on the wire. */
+const bytesPerPiece = 256 * 1024;
+
+/** What was said in transcripts, for the search in texts. */
+export function deriveTranscriptText(transcripts: TranscriptStore, derived: DerivedStore): Step {
+  return {
+    name: 'transcript-text',
+    async run() {
+      const pieces = await transcripts.piecesAfter(await derived.position('transcript-text'), bytesPerPiece);
+      const last = pieces.at(-1);
+      if (last === undefined) return 'idle';
+      const places: TextPlace[] = [];
+      for (const { fileId, lines } of pieces) {
+        const file = await transcripts.file(fileId);
+        if (file === undefined) continue;
+        for (const { entryId, bytes } of lines) {
+          const entry = readEntry(file.kind, bytes);
+          const said = saidInEntry(entry, file);
+          if (said.length > 0) places.push({ ...placeOfEntry(entry, file), place: entryId, said });
+        }
+      }
+      await derived.text.append(places, 'transcript-text', last.id);
+      return 'more';
+    },
+  };
+}
+
+function placeOfEntry(entry: Entry, file: ArchivedFile): Pick<TextPlace, 'source' | 'sessionId' | 'atMs'> {
+  return {
+    source: 'transcript',
+    // The file decides, as in lists of conversations: lines that a fork copied are found in both.
+    sessionId: placeOf(file.kind, file.path)?.sessionId ?? entry.sessionId,
+    atMs: entry.atMs ?? Math.round(file.modifiedAtMs),
+  };
+}
+
+/** What Claude Code wrote into its prompts itself is no talk. Its messages are read as they are on the wire, so that the texts are the same. */
+function saidInEntry(entry: Entry, { kind }: ArchivedFile): SaidText[] {
+  const isTalk = entry.kind === 'user' || entry.kind === 'assistant' || entry.kind === 'title';
+  if (!isTalk || entry.isMeta) return [];
+  const message = asObject(entry.record.message);
+  if (kind === 'claude' && message !== undefined && entry.kind !== 'title')
+    return saidInMessage(message).flatMap((said) => talk(said) ?? []);
+  return entry.blocks
+    .filter(({ text }) => text.trim() !== '')
+    .map((block) => {
+      const isUser = block.kind === 'tool-result' || entry.role === 'user';
+      const role = isUser ? 'user' : 'assistant';
+      if (block.kind !== 'tool-use') return { kind: block.kind, role, text: block.text };
+      return { kind: 'tool-input', role: 'assistant', text: `${block.toolName}\n${block.text}` };
+    });
+}
