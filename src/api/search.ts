@@ -33,7 +33,7 @@ const conversations = {
     'Conversations in which all the words are found, the best first. Knows phrases, `*`, OR and NOT, but no keys.',
   query: z.object({
     q: z.string().optional().describe('What to look for; required.'),
-    project: z.string().optional().describe('Only conversations of this project, by its path.'),
+    project: z.string().optional().describe('Only conversations of this project, as `projectPath` has it.'),
     limit,
     offset,
   }),
@@ -44,10 +44,12 @@ const conversations = {
       results: z.array(
         z.strictObject({
           conversationId: z.string(),
-          projectName: z.string().describe('Empty when no transcript tells it.'),
-          projectPath: z.string().describe('Empty when no transcript tells it.'),
+          projectName: z.string().describe('The same as `projectPath`.'),
+          projectPath: z
+            .string()
+            .describe('Directory that the client made for the project; empty when there is no transcript.'),
           matchCount: z.number().describe('Different texts that match.'),
-          lastActivity: z.string().describe('When the newest of them was said.'),
+          lastActivity: z.string().describe('When the last thing in the conversation was said.'),
         }),
       ),
       total: z.number().describe('Conversations in which something was found.'),

@@ -1,6 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitFor } from '#test-support';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { makeTempDir, waitFor } from '#test-support';
 import { exampleExchange, exampleStartMs } from '../testing/example-exchange.ts';
 import { type RunningServer, runServer } from '../testing/running-server.ts';
 
@@ -109,6 +110,42 @@ describe('the search in conversations for older clients', () => {
       ]);
     },
   );
+
+  it('finds what only stands in a transcript, with its project', async () => {
+    const home = makeTempDir('transcripts');
+    onTestFinished(() => home.remove());
+    const line = {
+      type: 'user',
+      uuid: 'u1',
+      sessionId: 'session-three',
+      timestamp: '2026-11-01T10:00:00.000Z',
+      message: { role: 'user', content: 'Count the whales' },
+    };
+    mkdirSync(home.join('-home-me-sea'));
+    writeFileSync(home.join('-home-me-sea/session-three.jsonl'), `${JSON.stringify(line)}\n`);
+    const roots = [{ kind: 'claude', directory: home.path }] as const;
+    await using other = await runServer({ hasThreads: true, transcripts: { roots, keepsDeleted: true } });
+    const ask = (more: string) => other.json(`/api/conversations/search?q=whales${more}`);
+    const project = '-home-me-sea';
+    const expected = {
+      total: 1,
+      results: [
+        {
+          conversationId: 'session-three',
+          projectName: project,
+          projectPath: project,
+          matchCount: 1,
+          lastActivity: '2026-11-01T10:00:00.000Z',
+        },
+      ],
+    };
+    await waitFor(
+      async () => ((await ask(`&project=${project}`)) as Found['conversations']).results.length > 0,
+    );
+    expect(await ask('')).toMatchObject(expected);
+    expect(await ask(`&project=${project}`)).toMatchObject(expected);
+    expect(await ask('&project=-home-me')).toMatchObject({ total: 0, results: [] });
+  });
 
   it('I8: asks for all words, knows phrases and beginnings, and does not find names of types', async () => {
     const conversations = async (q: string) =>

@@ -40,34 +40,21 @@ export function searchHandlers({ queries, access, nowMs }: SearchHandlersOptions
 
   async function conversations({ q, project, limit, offset }: RouteQuery<'search.conversations'>) {
     if (q === undefined) throw new ApiProblem('bad-parameter', "Query parameter 'q' is required");
-    const found = await ask('search.texts', {
-      ...usual(),
-      words: parseWords(q),
+    const { total, conversations: found } = await ask('search.conversations', {
+      texts: { nowMs: nowMs(), zone: 'UTC', timeMs, matchesMax, words: parseWords(q) },
+      project,
       offset,
       limit,
-      snippetsMax: 0,
     });
-    // Without words there is nothing to find, which is what older clients expect of a blank box.
-    const sessions = found.kind === 'found' && project === undefined ? found.sessions : [];
-    const results = sessions.map(({ sessionId, matches, lastMatchMs }) => ({
-      conversationId: sessionId ?? '',
-      projectName: '',
-      projectPath: '',
+    const results = found.map(({ id, project: projectPath = '', matches, lastActivityMs }) => ({
+      conversationId: id,
+      projectName: projectPath,
+      projectPath,
       matchCount: matches,
-      lastActivity: instantText(lastMatchMs),
+      lastActivity: instantText(lastActivityMs),
     }));
-    return {
-      body: {
-        query: q,
-        results,
-        total: sessions.length && found.kind === 'found' ? found.total : 0,
-        limit,
-        offset,
-      },
-    };
+    return { body: { query: q, results, total, limit, offset } };
   }
-
-  const usual = () => ({ nowMs: nowMs(), zone: 'UTC', timeMs, matchesMax }) as const;
 
   const among = (query: {
     q?: string | undefined;

@@ -10,6 +10,7 @@ import type {
   ToolsQuery,
   ValuesSearch,
 } from '#store';
+import { type ConversationSearch, searchConversations } from './search-conversations.ts';
 
 /** What queries read. */
 export interface QuerySources {
@@ -31,6 +32,8 @@ export const queries = {
     derived.statistics.sessions(query),
   'statistics.agents': ({ derived }: QuerySources, sessionId: string) => derived.statistics.agents(sessionId),
   'search.texts': ({ derived }: QuerySources, search: TextSearch) => derived.text.search(search),
+  'search.conversations': ({ derived }: QuerySources, search: ConversationSearch) =>
+    searchConversations(derived, search),
   'search.page': ({ derived }: QuerySources, search: RequestPage) => derived.find.page(search),
   'search.histogram': ({ derived }: QuerySources, search: HistogramSearch) => derived.find.histogram(search),
   'search.values': ({ derived }: QuerySources, search: ValuesSearch) => derived.find.values(search),
