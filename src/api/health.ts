@@ -30,7 +30,7 @@ export const dataHealth = z
     derived: z
       .strictObject({
         state: z
-          .enum(['current', 'deriving', 'trouble', 'elsewhere', 'not-running'])
+          .enum(['current', 'deriving', 'rebuilding', 'trouble', 'elsewhere', 'not-running'])
           .describe(
             '`deriving`: statistics and search lack what came last. `elsewhere`: another process derives, as a rule the one that this one replaces.',
           ),
@@ -38,6 +38,10 @@ export const dataHealth = z
           .number()
           .optional()
           .describe('How far recorded requests are derived, in the order of recording.'),
+        serves_earlier: z
+          .boolean()
+          .optional()
+          .describe('While rebuilding: answers come from what was derived before, instead of from a part.'),
         of: z.number().optional().describe('How many were ever recorded.'),
         trouble: z.string().optional(),
       })

@@ -93,6 +93,7 @@ function describeIndex(status: IndexThreadStatus | undefined): DataHealth['deriv
     state: status.state,
     through: status.through,
     of: status.of,
+    ...(status.state === 'rebuilding' ? { serves_earlier: status.servesEarlier } : {}),
     ...present({ trouble: status.trouble === undefined ? undefined : withoutDirectories(status.trouble) }),
   };
 }

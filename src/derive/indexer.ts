@@ -7,11 +7,17 @@ export interface IndexerStores {
   readonly facts: Store;
   readonly derived: DerivedStore;
   readonly transcripts: TranscriptStore;
+  /** Says what is derived from what, and how. */
+  readonly derivation: string;
+  /** `anew`: there was nothing. `replacement`: takes the place of what is served when it is complete. */
+  readonly kind: 'going-on' | 'anew' | 'replacement';
 }
 
 export interface IndexerOptions {
   /** Opens everything, the derived store as its writer. */
   readonly open: () => Promise<IndexerStores>;
+  /** Puts the replacement in its place; both are closed. */
+  readonly promote: () => Promise<void>;
   /** The work, in the order in which it is done: what later steps read, earlier ones write. */
   readonly steps: (stores: IndexerStores) => readonly Step[];
   readonly signal: AbortSignal;
@@ -23,8 +29,13 @@ export interface IndexerOptions {
 }
 
 export interface IndexerStatus {
-  /** `deriving`: behind the facts. `current`: everything that is recorded is derived. `trouble`: tried again soon. */
-  readonly state: 'deriving' | 'current' | 'trouble';
+  /**
+   * `deriving`: behind the facts. `rebuilding`: from the beginning. `current`: everything that is recorded is derived.
+   * `trouble`: tried again soon.
+   */
+  readonly state: 'deriving' | 'rebuilding' | 'current' | 'trouble';
+  /** While rebuilding: what was derived before is still there to be read. */
+  readonly servesEarlier: boolean;
   /** Sequence up to which exchanges are derived, of the last one that is recorded. */
   readonly through: number;
   readonly of: number;
@@ -35,7 +46,7 @@ export interface IndexerStatus {
 /** Turns the crank of all steps until the signal ends it; trouble with a store is waited out. Rejects on a bug only. */
 export async function runIndexer(options: IndexerOptions): Promise<void> {
   const { signal, onStatus, troubleMs } = options;
-  let status: IndexerStatus = { state: 'deriving', through: 0, of: 0 };
+  let status: IndexerStatus = { state: 'deriving', servesEarlier: false, through: 0, of: 0 };
   const say = (next: IndexerStatus): void => {
     status = next;
     onStatus(next);
@@ -52,22 +63,48 @@ export async function runIndexer(options: IndexerOptions): Promise<void> {
 }
 
 async function workUntilTrouble(
-  { open, steps: stepsOf, signal, idleMs }: IndexerOptions,
+  options: IndexerOptions,
   say: (status: IndexerStatus) => void,
 ): Promise<void> {
-  const stores = await open();
+  const stores = await options.open();
+  let isComplete = false;
   try {
-    const steps = stepsOf(stores);
-    while (!signal.aborted) {
-      const hasMore = await doOneRound(steps, signal);
-      const through = await stores.derived.position('requests');
-      say({ state: hasMore ? 'deriving' : 'current', through, of: await stores.facts.lastSequence() });
-      // Also between pieces others get their turn: messages are read in it.
-      await pause(hasMore ? 0 : idleMs, signal);
-    }
+    isComplete = await workOn(stores, options, say);
   } finally {
-    await Promise.allSettled([stores.facts.close(), stores.derived.close(), stores.transcripts.close()]);
+    await Promise.allSettled(
+      [stores.facts, stores.transcripts, stores.derived].map((store) => store.close()),
+    );
   }
+  if (isComplete && stores.kind === 'replacement') await options.promote();
+}
+
+/** Works until the signal, or until other stores have to be opened. True when a replacement is complete. */
+async function workOn(
+  stores: IndexerStores,
+  { steps: stepsOf, signal, idleMs }: IndexerOptions,
+  say: (status: IndexerStatus) => void,
+): Promise<boolean> {
+  const { facts, derived, derivation } = stores;
+  const steps = stepsOf(stores);
+  const servesEarlier = stores.kind === 'replacement';
+  let isCatchingUp = stores.kind !== 'going-on';
+  while (!signal.aborted) {
+    const hasMore = await doOneRound(steps, signal);
+    if (signal.aborted) return false;
+    if (!hasMore && servesEarlier) return true;
+    isCatchingUp &&= hasMore;
+    say({
+      state: isCatchingUp ? 'rebuilding' : hasMore ? 'deriving' : 'current',
+      servesEarlier,
+      through: await derived.position('requests'),
+      of: await facts.lastSequence(),
+    });
+    // Also between pieces others get their turn: messages are read in it.
+    await pause(hasMore ? 0 : idleMs, signal);
+    // Somebody asked for a new one.
+    if (!servesEarlier && (await derived.derivation()) !== derivation) return false;
+  }
+  return false;
 }
 
 /** Each step once, so that a long one does not keep the others waiting. True when one of them has more. */

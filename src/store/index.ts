@@ -51,7 +51,14 @@ export type {
   ToolsQuery,
 } from './derived/statistics.ts';
 export type { OpenStoreOptions } from './open-store.ts';
-export { besideStore, openDerivedStore, openStore, setAside } from './open-store.ts';
+export {
+  besideStore,
+  discardReplacement,
+  openDerivedStore,
+  openStore,
+  promoteReplacement,
+  setAside,
+} from './open-store.ts';
 export type {
   Arrival,
   BodyPiece,

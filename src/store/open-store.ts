@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import type { StoreConfig } from '#config';
 import type { DerivedStore } from './derived/derived-store.ts';
 import type { DerivedTables } from './derived/derived-tables.ts';
@@ -6,7 +6,7 @@ import { SqlDerivedStore } from './derived/sql-derived-store.ts';
 import { SqlStore } from './sql-store.ts';
 import { derivedDatabase } from './sqlite/derived-migrations.ts';
 import { openEngine } from './sqlite/engine.ts';
-import { databaseFiles } from './sqlite/files.ts';
+import { databaseFiles, sizeOf } from './sqlite/files.ts';
 import { factsDatabase } from './sqlite/migrations.ts';
 import { textIndex } from './sqlite/text-index.ts';
 import { type Store, StoreError } from './store.ts';
@@ -51,9 +51,9 @@ export function besideStore(config: StoreConfig, name: 'derived' | 'transcripts'
  */
 export async function openDerivedStore(
   config: StoreConfig,
-  options: OpenStoreOptions,
+  options: OpenStoreOptions & { readonly isReplacement?: boolean },
 ): Promise<DerivedStore> {
-  const path = besideStore(config, 'derived');
+  const path = options.isReplacement ? replacementPath(config) : besideStore(config, 'derived');
   const open = () =>
     openEngine<DerivedTables>(path, derivedDatabase, {
       now: options.now ?? Date.now,
@@ -65,7 +65,34 @@ export async function openDerivedStore(
   } catch (error) {
     const isHopeless = error instanceof StoreError && (error.code === 'corrupt' || error.code === 'unusable');
     if (!isHopeless || options.role !== 'writer') throw error;
-    for (const file of [...databaseFiles(path)].reverse()) rmSync(file, { force: true });
+    deleteDatabase(path);
     return new SqlDerivedStore(await open(), textIndex);
   }
+}
+
+/** Forgets a replacement that was begun. */
+export function discardReplacement(config: StoreConfig): void {
+  deleteDatabase(replacementPath(config));
+}
+
+/**
+ * Puts the replacement in the place of what is derived. Close both first; readers find out and open it anew.
+ * @throws StoreError `busy` while somebody has the replacement open
+ */
+export async function promoteReplacement(config: StoreConfig): Promise<void> {
+  const [replacement, log] = databaseFiles(replacementPath(config));
+  if (sizeOf(log) > 0) throw new StoreError('busy', `${replacement} is still in use.`);
+  const path = besideStore(config, 'derived');
+  // The log goes first: a database must never meet the log of another one.
+  deleteDatabase(path);
+  renameSync(replacement, path);
+}
+
+function replacementPath(config: StoreConfig): string {
+  return `${besideStore(config, 'derived')}.next`;
+}
+
+/** The log goes first: an old log must never meet a new database. */
+function deleteDatabase(path: string): void {
+  for (const file of [...databaseFiles(path)].reverse()) rmSync(file, { force: true });
 }

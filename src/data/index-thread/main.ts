@@ -13,11 +13,12 @@ import {
   forgetDeleted,
   type IndexerStores,
   KnownMessages,
+  openDerivation,
   runIndexer,
   type Step,
 } from '#derive';
 import { acquireProcessLock, type ProcessLock } from '#generation';
-import { openDerivedStore, openStore, openTranscripts } from '#store';
+import { promoteReplacement } from '#store';
 import { watchDirectories } from '#transcripts';
 import type { FromIndexThread, IndexThreadConfig, ToIndexThread } from './messages.ts';
 
@@ -47,7 +48,8 @@ async function work(): Promise<void> {
   const lock = await takeLock();
   try {
     await runIndexer({
-      open: openStores,
+      open: () => openDerivation(config.store),
+      promote: () => promoteReplacement(config.store),
       steps,
       signal: stopping.signal,
       onStatus: (status) => tell({ kind: 'status', status }),
@@ -95,24 +97,6 @@ function tellProgress(progress: ArchiveProgress): void {
   if (text === lastProgress) return;
   lastProgress = text;
   tell({ kind: 'transcripts', progress });
-}
-
-async function openStores(): Promise<IndexerStores> {
-  const opened: { close(): Promise<void> }[] = [];
-  const keep = <T extends { close(): Promise<void> }>(store: T): T => {
-    opened.push(store);
-    return store;
-  };
-  try {
-    return {
-      facts: keep(await openStore(config.store, { role: 'reader' })),
-      transcripts: keep(await openTranscripts(config.store)),
-      derived: keep(await openDerivedStore(config.store, { role: 'writer' })),
-    };
-  } catch (error) {
-    await Promise.allSettled(opened.map((store) => store.close()));
-    throw error;
-  }
 }
 
 /** undefined when the thread was told to end before it had the lock. */

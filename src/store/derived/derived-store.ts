@@ -16,6 +16,11 @@ export interface DerivedStore {
   readonly find: RequestSearch;
   /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
   position(step: DerivingStep): Promise<number>;
+  /** What its rows are derived from, and how, as `beginDerivation` was told; undefined in an empty one. */
+  derivation(): Promise<string | undefined>;
+  beginDerivation(derivation: string): Promise<void>;
+  /** Makes the writer derive everything anew, while this is served; also one that starts later. */
+  askForRebuild(): Promise<void>;
   /** A cheap look at the file. */
   health(): Promise<DerivedHealth>;
   close(): Promise<void>;

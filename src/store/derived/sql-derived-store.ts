@@ -38,6 +38,25 @@ export class SqlDerivedStore implements DerivedStore {
     return positionOf(this.#engine, step);
   }
 
+  async derivation(): Promise<string | undefined> {
+    const [row] = await this.#engine.all<{ value: string }>(
+      "SELECT value FROM marks WHERE name = 'derivation'",
+      [],
+    );
+    return row?.value;
+  }
+
+  async beginDerivation(derivation: string): Promise<void> {
+    await this.#engine.run(
+      "INSERT INTO marks (name, value) VALUES ('derivation', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      [derivation],
+    );
+  }
+
+  askForRebuild(): Promise<void> {
+    return this.beginDerivation('asked for anew');
+  }
+
   async health(): Promise<DerivedHealth> {
     return {
       requests: await this.requests.count(),
