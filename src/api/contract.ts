@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { claudeRoutes } from './claude.ts';
 import { configRoutes } from './config.ts';
+import { conversationRoutes } from './conversations.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
 import { requestRoutes } from './requests.ts';
@@ -14,6 +15,7 @@ export const contract = {
   ...eventRoutes,
   ...configRoutes,
   ...claudeRoutes,
+  ...conversationRoutes,
   ...routingRoutes,
   ...searchRoutes,
   ...healthRoutes,

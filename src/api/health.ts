@@ -46,6 +46,18 @@ export const dataHealth = z
         trouble: z.string().optional(),
       })
       .describe('Statistics, search and everything else that is computed from what was recorded.'),
+    transcripts: z
+      .strictObject({
+        state: z
+          .enum(['scanning', 'reading', 'current'])
+          .describe('`scanning`: the first look at everything is not over.'),
+        files: z.number(),
+        bytes: z.number().describe('Of all files that were seen.'),
+        bytes_archived: z.number(),
+        unreadable: z.number().describe('Files and directories that could not be read.'),
+      })
+      .optional()
+      .describe('How far transcripts are read; absent when another process reads them, or nobody.'),
     live_listeners: z.number(),
   })
   .meta({ id: 'DataHealth' });

@@ -1,4 +1,5 @@
 import type { DataHealth } from '#api';
+import type { ArchiveProgress } from '#derive';
 import { type RecorderStatus, withoutDirectories } from '#exchange';
 import { describeProblem } from './api-problem.ts';
 import type { IndexThreadStatus } from './index-thread/messages.ts';
@@ -18,6 +19,7 @@ export interface HealthSources {
   readonly nowMs: () => number;
   readonly liveListeners: () => number;
   readonly indexStatus: () => IndexThreadStatus | undefined;
+  readonly transcripts: () => ArchiveProgress | undefined;
 }
 
 /** How proxy-data is doing, looked at anew at most four times a second. Never rejects. */
@@ -39,6 +41,7 @@ async function examine({
   nowMs,
   liveListeners,
   indexStatus,
+  transcripts,
 }: HealthSources): Promise<DataHealth> {
   const [database, recorder] = await Promise.all([examineStore(access, engine), readRecorder()]);
   const isConnected = database.trouble === undefined;
@@ -48,11 +51,12 @@ async function examine({
     service: 'proxy-data',
     version,
     database: isConnected ? 'connected' : 'unavailable',
-    indexer: 'not_configured',
+    indexer: transcripts() === undefined ? 'not_configured' : 'running',
     timestamp: instantText(nowMs()),
     database_detail: database,
     recorder: describeRecorder(recorder),
     derived: describeIndex(indexStatus()),
+    ...describeTranscripts(transcripts()),
     live_listeners: liveListeners(),
   };
 }
@@ -69,6 +73,12 @@ async function examineStore(access: StoreAccess, engine: string): Promise<DataHe
   } catch (error) {
     return { engine, trouble: describeProblem(error).body.error };
   }
+}
+
+function describeTranscripts(progress: ArchiveProgress | undefined): Pick<DataHealth, 'transcripts'> {
+  if (progress === undefined) return {};
+  const { bytesArchived, ...rest } = progress;
+  return { transcripts: { ...rest, bytes_archived: bytesArchived } };
 }
 
 function describeRecorder(status: RecorderStatus | undefined): DataHealth['recorder'] {

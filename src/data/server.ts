@@ -11,6 +11,7 @@ import { assets } from './assets.ts';
 import { admit, type EntranceRules } from './entrance.ts';
 import { claudeHandlers } from './handlers/claude.ts';
 import { configHandlers } from './handlers/config.ts';
+import { conversationHandlers } from './handlers/conversations.ts';
 import { eventHandlers } from './handlers/events.ts';
 import { healthHandlers } from './handlers/health.ts';
 import { requestHandlers } from './handlers/requests.ts';
@@ -80,6 +81,7 @@ export function createDataServer({
     readRecorder,
     liveListeners: () => live.listeners,
     indexStatus: () => threads?.index.status,
+    transcripts: () => threads?.index.transcripts,
   });
   const live = createLive({
     access,
@@ -115,6 +117,7 @@ export function createDataServer({
       }),
       ...eventHandlers(live),
       ...claudeHandlers(openClaudeDirectory(config.claudeDirs), { nowMs }),
+      ...conversationHandlers(threads),
       ...configHandlers(config),
       ...routingHandlers(config),
       ...searchHandlers({ queries: threads?.query, access, nowMs }),

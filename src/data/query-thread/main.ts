@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openDerivedStore, StoreError } from '#store';
+import { openDerivedStore, openTranscripts, StoreError } from '#store';
 import { createStoreAccess } from '../store-access.ts';
 import type { FromQueryThread, QueryThreadConfig, ToQueryThread } from './messages.ts';
 import { type QuerySources, queries } from './queries.ts';
@@ -15,10 +15,14 @@ const access = createStoreAccess(() => openDerivedStore(config.store, { role: 'r
   nowMs: () => performance.now(),
   pauseMs: 250,
 });
+const transcripts = createStoreAccess(() => openTranscripts(config.store), {
+  nowMs: () => performance.now(),
+  pauseMs: 250,
+});
 
 port.on('message', (message: ToQueryThread) => {
   if (message.kind === 'ask') void answer(message);
-  else void access.close().then(() => port.close());
+  else void Promise.all([access.close(), transcripts.close()]).then(() => port.close());
 });
 tell({ kind: 'ready' });
 
@@ -26,7 +30,11 @@ async function answer({ id, name, input }: ToQueryThread & { readonly kind: 'ask
   // The table ties each name to its own input and output; a look-up in it cannot say so in types.
   const query = queries[name] as (sources: QuerySources, input: unknown) => Promise<unknown>;
   try {
-    tell({ kind: 'answer', id, value: await access.use((derived) => query({ derived }, input)) });
+    tell({
+      kind: 'answer',
+      id,
+      value: await access.use((derived) => query({ derived, transcripts }, input)),
+    });
   } catch (error) {
     const code = error instanceof StoreError ? error.code : undefined;
     tell({ kind: 'failure', id, code, sentence: sentenceOf(error) });

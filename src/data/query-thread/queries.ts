@@ -8,13 +8,18 @@ import type {
   SumsQuery,
   TextSearch,
   ToolsQuery,
+  TranscriptStore,
   ValuesSearch,
 } from '#store';
+import type { StoreAccess } from '../store-access.ts';
+import { conversationQueries } from './conversation-queries.ts';
 import { type ConversationSearch, searchConversations } from './search-conversations.ts';
 
 /** What queries read. */
 export interface QuerySources {
   readonly derived: DerivedStore;
+  /** The lines of transcripts. */
+  readonly transcripts: Pick<StoreAccess<TranscriptStore>, 'use'>;
 }
 
 /**
@@ -22,6 +27,7 @@ export interface QuerySources {
  * to thread. Each area adds its own.
  */
 export const queries = {
+  ...conversationQueries,
   'derived.health': ({ derived }: QuerySources, _input: undefined): Promise<DerivedHealth> =>
     derived.health(),
   'statistics.sums': ({ derived }: QuerySources, query: SumsQuery) => derived.statistics.sums(query),
