@@ -268,7 +268,8 @@ describe('with running services', () => {
     expect(await ask('stop')).toMatchObject({ code: 0 });
     expect(throughline.supervisor.exit()).toEqual({ code: 0, signal: null });
     expect(await ask('db', 'reset', '--yes')).toMatchObject({ code: 0 });
-    expect(existsSync(join(throughline.dataDir, 'throughline.db'))).toBe(false);
+    // SEC-18: neither what is derived nor the archive of transcripts outlives it.
+    expect(readdirSync(throughline.dataDir).filter((name) => name.includes('.db'))).toEqual([]);
     expect(readdirSync(join(throughline.dataDir, 'journal'))).toEqual([]);
     expect(existsSync(join(throughline.dataDir, 'token'))).toBe(true);
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { ResolvedConfig } from '#config';
 import { acquireProcessLock, type ProcessLock } from '#generation';
+import { deleteStore } from '#store';
 import { readOrphans } from '#supervisor';
 import { CliError, exitCodes } from './cli-error.ts';
 import { print } from './output.ts';
@@ -10,7 +11,7 @@ import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /**
- * Deletes the database and the journal, after asking, while nothing runs. The locks of all services are held
+ * Deletes the database, everything derived from it, the archive of transcripts and the journal, after asking, while nothing runs. The locks of all services are held
  * meanwhile, so none can start in the middle. Configuration, access token and backups stay.
  */
 export async function resetDatabase(options: GlobalOptions & { readonly yes?: true }): Promise<void> {
@@ -19,12 +20,12 @@ export async function resetDatabase(options: GlobalOptions & { readonly yes?: tr
   try {
     if (!(await isConfirmed(config, options.yes === true)))
       throw new CliError(exitCodes.failed, 'nothing was deleted');
-    deleteDatabase(config.recorder.store.path);
+    deleteStore(config.recorder.store);
     deleteJournal(config.recorder.journalDirectory);
     // Notes about what the journal must not bring back: there is no journal any more.
     rmSync(join(config.dataDir, 'deleted'), { recursive: true, force: true });
     print(
-      `Deleted the database ${config.recorder.store.path} and the journal ${config.recorder.journalDirectory}.`,
+      `Deleted the database ${config.recorder.store.path}, its index and archive of transcripts, and the journal ${config.recorder.journalDirectory}.`,
     );
   } finally {
     release();
@@ -75,15 +76,10 @@ async function isConfirmed(config: ResolvedConfig, saysYes: boolean): Promise<bo
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(
-    `Delete every recorded request in ${config.recorder.store.path}? Type yes: `,
+    `Delete every recorded request in ${config.recorder.store.path} and the archive of transcripts beside it? Type yes: `,
   );
   terminal.close();
   return answer.trim().toLowerCase() === 'yes';
-}
-
-/** The files that belong to one SQLite database. */
-function deleteDatabase(path: string): void {
-  for (const suffix of ['-wal', '-shm', '-journal', '']) rmSync(`${path}${suffix}`, { force: true });
 }
 
 /** Only what a journal consists of: the directory is configurable and may hold other things. */

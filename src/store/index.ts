@@ -53,6 +53,7 @@ export type {
 export type { OpenStoreOptions } from './open-store.ts';
 export {
   besideStore,
+  deleteStore,
   discardReplacement,
   openDerivedStore,
   openStore,

@@ -88,6 +88,12 @@ export async function promoteReplacement(config: StoreConfig): Promise<void> {
   renameSync(replacement, path);
 }
 
+/** Deletes the facts, what is derived from them and the archive of transcripts. Nobody may have them open. */
+export function deleteStore(config: StoreConfig): void {
+  const derived = [replacementPath(config), besideStore(config, 'derived')];
+  for (const path of [...derived, besideStore(config, 'transcripts'), config.path]) deleteDatabase(path);
+}
+
 function replacementPath(config: StoreConfig): string {
   return `${besideStore(config, 'derived')}.next`;
 }
