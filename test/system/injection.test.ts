@@ -287,14 +287,15 @@ describe('SEC-13: names that mean something to JavaScript', () => {
     ).toBe(200);
     const stored = await readBack(throughline, before + 1);
     for (const url of addresses) {
-      for (const path of [
-        ...getRoutes.map((route) => route.path.replace('{id}', stored.at(-1)!.requestId)),
-      ]) {
+      for (const route of getRoutes) {
+        const path = route.path.replace('{id}', stored.at(-1)!.requestId);
+        // To conversations, projects and lists the id of a request says nothing.
+        const isOfRequests = /\/requests\/|^[^{]*$/.test(route.path);
         const answer = await askOnce(url, {
           target: `${path}?${path.endsWith('/body') ? 'side=request&' : ''}${query}`,
           headers,
         });
-        expect([200, 400], path).toContain(answer.status);
+        expect(isOfRequests ? [200, 400] : [200, 400, 404], path).toContain(answer.status);
         expectNoLeak(answer.body.toString(), path);
       }
       for (const name of names) {
