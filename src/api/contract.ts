@@ -8,6 +8,7 @@ import { requestRoutes } from './requests.ts';
 import type { BodyOf, QueryOf } from './route.ts';
 import { routingRoutes } from './routing.ts';
 import { searchRoutes } from './search.ts';
+import { statisticsRoutes } from './statistics.ts';
 
 /** Every route of proxy-data, once. Handlers, documentation and clients are derived from it. */
 export const contract = {
@@ -19,6 +20,7 @@ export const contract = {
   ...routingRoutes,
   ...searchRoutes,
   ...healthRoutes,
+  ...statisticsRoutes,
 } as const;
 
 export type RouteKey = keyof typeof contract;

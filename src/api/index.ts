@@ -12,3 +12,4 @@ export { parseInstant } from './instant.ts';
 export { parameterCharactersMax, parametersMax } from './parameters.ts';
 export type { OpenRequest, RequestLog, RequestSummary } from './request-shapes.ts';
 export type { Route, RouteAnswer } from './route.ts';
+export type { UsageDimension } from './statistics.ts';

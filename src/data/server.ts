@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { openClaudeDirectory } from '#claude-directory';
 import type { DataConfig } from '#config';
 import { type Metric, recorderMetrics } from '#exchange';
-import { type DeletionNote, openDeletions, type Store } from '#store';
+import { type DeletionNote, openDeletions, type Store, StoreError } from '#store';
 import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
 import { assets } from './assets.ts';
@@ -17,6 +17,7 @@ import { healthHandlers } from './handlers/health.ts';
 import { requestHandlers } from './handlers/requests.ts';
 import { routingHandlers } from './handlers/routing.ts';
 import { searchHandlers } from './handlers/search.ts';
+import { statisticsHandlers } from './handlers/statistics.ts';
 import { createHealth } from './health.ts';
 import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
@@ -27,6 +28,7 @@ import { readRecorderStatus } from './recorder-status.ts';
 import { createDamageReport } from './report-damage.ts';
 import { createRetention } from './retention.ts';
 import { createStoreAccess } from './store-access.ts';
+import type { Ask } from './sum-rows.ts';
 import type { DataThreads } from './threads.ts';
 
 export interface DataServerOptions {
@@ -101,6 +103,9 @@ export function createDataServer({
           onTrouble: (error) =>
             log.warn({ err: error }, 'cannot delete old requests now; this is tried again later'),
         });
+  const ask: Ask = (name, input) =>
+    threads?.query.ask(name, input) ??
+    Promise.reject(new StoreError('busy', 'What is derived is not kept here.'));
   const isWithinPipedLimit = createPipedLimit();
   const servers = new Set<Server>();
   const routes = new WeakMap<IncomingMessage, string>();
@@ -120,6 +125,7 @@ export function createDataServer({
       ...conversationHandlers(threads),
       ...configHandlers(config),
       ...routingHandlers(config),
+      ...statisticsHandlers(ask, { nowMs }),
       ...searchHandlers({ queries: threads?.query, access, nowMs }),
       ...healthHandlers({
         health,

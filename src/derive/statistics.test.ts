@@ -153,8 +153,13 @@ describe('tools, sessions and agents', () => {
     const tools = await derived.statistics.tools({});
     const called = all.reduce((sum, { toolsCalled }) => sum + toolsCalled!.length, 0);
     expect(tools.sort((one, other) => one.tool.localeCompare(other.tool))).toEqual([
-      { tool: 'Bash', declared: 600, called },
-      { tool: 'Read', declared: 600, called: 0 },
+      {
+        tool: 'Bash',
+        declared: 600,
+        called,
+        calledIn: all.filter(({ toolsCalled }) => toolsCalled!.length > 0).length,
+      },
+      { tool: 'Read', declared: 600, called: 0, calledIn: 0 },
     ]);
     const [fromMs, toMs] = [startMs + 1_000_000, startMs + 1_100_000];
     const inside = all.filter(({ receivedAtMs }) => receivedAtMs! >= fromMs && receivedAtMs! < toMs);

@@ -32,6 +32,7 @@ export type {
 } from './derived/derived-text.ts';
 export type { Dimension, Measure } from './derived/measures.ts';
 export type { OutcomeClass } from './derived/request-row.ts';
+export { quarterMs } from './derived/request-row.ts';
 export type { HistogramSearch, RequestPage, ValuesSearch } from './derived/request-search.ts';
 export { suggestedKeys } from './derived/request-search.ts';
 export type {

@@ -173,6 +173,8 @@ interface ToolRollupRow {
   declared: number;
   /** Calls in answers. */
   called: number;
+  /** Requests whose answer called it. */
+  called_in: number;
 }
 
 /** Sketches of one quarter hour, see `latency-sketch.ts`. */

@@ -2,6 +2,7 @@ import type { SqlSession } from '../sql-engine.ts';
 import type { LatencyRow } from './derived-tables.ts';
 import { LatencySketch } from './latency-sketch.ts';
 import { dimensionNames, measureNames } from './measures.ts';
+import { quarterMs } from './request-row.ts';
 
 /** Rows of `requests` by their sequences: `after < sequence <= through`. */
 export interface SequenceRange {
@@ -41,20 +42,26 @@ ON CONFLICT (session, agent) DO UPDATE SET
   agent_name = max(excluded.agent_name, agent_name),
   ${times}, ${added('agents')}`;
 
-/** Lists are few and requests are many: the requests of a list are counted before it is taken apart. */
+/** Requests of each list of tools: lists are few and requests are many, so that lists are taken apart last. */
+const requestsByList = (column: string, condition: string) => `
+  (SELECT quarter, ${column} AS list, count(*) AS requests FROM requests
+  WHERE ${condition} AND ${column} IS NOT NULL GROUP BY quarter, ${column}) AS lists
+  JOIN name_lists ON name_lists.id = lists.list JOIN json_each(name_lists.names) AS tool`;
+
+/** The parameters of the condition are needed twice. */
 export const toolCounts = (condition: string) => `
-SELECT quarter, tool.value AS tool, sum(declared) AS declared, sum(called) AS called FROM (
-  SELECT quarter, tools_declared AS list, count(*) AS declared, 0 AS called FROM requests
-  WHERE ${condition} AND tools_declared IS NOT NULL GROUP BY quarter, tools_declared
+SELECT quarter, tool, sum(declared) AS declared, sum(called) AS called, sum(called_in) AS called_in FROM (
+  SELECT quarter, tool.value AS tool, requests AS declared, 0 AS called, 0 AS called_in
+  FROM ${requestsByList('tools_declared', condition)}
   UNION ALL
-  SELECT quarter, tools_called, 0, count(*) FROM requests
-  WHERE ${condition} AND tools_called IS NOT NULL GROUP BY quarter, tools_called
-) AS lists JOIN name_lists ON name_lists.id = lists.list JOIN json_each(name_lists.names) AS tool
-WHERE true GROUP BY quarter, tool.value`;
+  SELECT quarter, tool.value, 0, requests * count(*), requests
+  FROM ${requestsByList('tools_called', condition)} GROUP BY quarter, list, tool.value
+) WHERE true GROUP BY quarter, tool`;
 const addTools = (rows: string) => `
-INSERT INTO tool_rollups (quarter, tool, declared, called) ${toolCounts(rows)}
+INSERT INTO tool_rollups (quarter, tool, declared, called, called_in) ${toolCounts(rows)}
 ON CONFLICT (quarter, tool) DO UPDATE SET
-  declared = tool_rollups.declared + excluded.declared, called = tool_rollups.called + excluded.called`;
+  declared = tool_rollups.declared + excluded.declared, called = tool_rollups.called + excluded.called,
+  called_in = tool_rollups.called_in + excluded.called_in`;
 
 /** Adds rows that `requests` has since this transaction to everything that is summed. Once for each row. */
 export async function addToStatistics(session: SqlSession, { after, through }: SequenceRange): Promise<void> {
@@ -81,8 +88,6 @@ export async function recountSession(session: SqlSession, id: number): Promise<v
   const condition = 'sequence IN (SELECT sequence FROM requests WHERE session = ?)';
   await addBySession(session, { condition, values: [id] });
 }
-
-const quarterMs = 900_000;
 
 async function addByTime(session: SqlSession, rows: Rows): Promise<void> {
   await session.run(addRollups(rows.condition), rows.values);

@@ -112,15 +112,23 @@ export class SqlStatistics implements Statistics {
 
   async tools(query: ToolsQuery): Promise<ToolCounts[]> {
     const plan = planRange(query);
-    const sources = [`SELECT quarter, tool, declared, called FROM tool_rollups WHERE ${plan.sums.condition}`];
+    const sources = [
+      `SELECT quarter, tool, declared, called, called_in FROM tool_rollups WHERE ${plan.sums.condition}`,
+    ];
     const parameters: SqlValue[] = [...plan.sums.parameters];
     if (plan.requests !== undefined) {
       sources.push(toolCounts(plan.requests.condition));
       parameters.push(...plan.requests.parameters, ...plan.requests.parameters);
     }
     const keys = query.byQuarter === true ? 'quarter, tool' : 'tool';
-    const rows = await this.#engine.all<{ quarter?: number; tool: number; declared: number; called: number }>(
-      `SELECT ${keys}, sum(declared) AS declared, sum(called) AS called
+    const rows = await this.#engine.all<{
+      quarter?: number;
+      tool: number;
+      declared: number;
+      called: number;
+      calledIn: number;
+    }>(
+      `SELECT ${keys}, sum(declared) AS declared, sum(called) AS called, sum(called_in) AS "calledIn"
       FROM (${sources.join(' UNION ALL ')}) GROUP BY ${keys}`,
       parameters,
     );

@@ -84,6 +84,8 @@ export interface ToolCounts {
   readonly declared: number;
   /** Calls in answers. */
   readonly called: number;
+  /** Requests whose answer called it. */
+  readonly calledIn: number;
 }
 
 export interface SessionsQuery extends StatisticsRange {

@@ -80,6 +80,7 @@ CREATE TABLE tool_rollups (
   tool INTEGER NOT NULL,
   declared INTEGER NOT NULL,
   called INTEGER NOT NULL,
+  called_in INTEGER NOT NULL,
   PRIMARY KEY (quarter, tool)
 ) WITHOUT ROWID;
 

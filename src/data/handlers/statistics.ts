@@ -1,0 +1,290 @@
+import type { RouteKey, RouteQuery } from '#api';
+import { ApiProblem } from '../api-problem.ts';
+import type { Handlers } from '../handler.ts';
+import { instantText } from '../request-summary.ts';
+import {
+  type Ask,
+  addUp,
+  askForSums,
+  averageMs,
+  groupRows,
+  type RowDimension,
+  type SumRow,
+  sumsBody,
+  totalTokens,
+} from '../sum-rows.ts';
+import { usageHandler } from '../usage-statistics.ts';
+import { type CalendarPlace, zoneCalendar } from '../zone-calendar.ts';
+
+type StatisticsRoute = Extract<RouteKey, `stats.${string}` | 'routing.stats'>;
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+const dayMs = 86_400_000;
+
+/** Sums over what was recorded. */
+export function statisticsHandlers(
+  ask: Ask,
+  { nowMs }: { readonly nowMs: () => number },
+): Handlers<StatisticsRoute> {
+  const daily = async (query: RouteQuery<'stats.daily'>, days: number) => ({
+    body: await dailyBody(ask, query, lastDays(query, { days, nowMs: nowMs() })),
+  });
+  const hourly = async ({ query }: { query: RouteQuery<'stats.hourly'> }) => ({
+    body: await hourlyBody(ask, query, givenRange(query)),
+  });
+  const models = async ({ query }: { query: RouteQuery<'stats.models'> }) => ({
+    body: await modelsBody(ask, query, givenRange(query)),
+  });
+  const providers = async ({ query }: { query: RouteQuery<'stats.providers'> }) => ({
+    body: await providersBody(ask, givenRange(query)),
+  });
+  const subagents = async ({ query }: { query: RouteQuery<'stats.subagents'> }) => ({
+    body: await subagentsBody(ask, givenRange(query)),
+  });
+  const tools = async ({ query }: { query: RouteQuery<'stats.tools'> }) => ({
+    body: await toolsBody(ask, givenRange(query)),
+  });
+  const performance = async ({ query }: { query: RouteQuery<'stats.performance'> }) => ({
+    body: await performanceBody(ask, query, givenRange(query)),
+  });
+  return {
+    'stats.daily': ({ query }) => daily(query, 7),
+    'stats.daily.v2': ({ query }) => daily(query, 30),
+    'stats.hourly': hourly,
+    'stats.hourly.v2': hourly,
+    'stats.models': models,
+    'stats.models.v2': models,
+    'stats.providers': providers,
+    'stats.providers.v2': providers,
+    'stats.subagents': subagents,
+    'stats.subagents.v2': subagents,
+    'stats.tools': tools,
+    'stats.tools.v2': tools,
+    'stats.performance': performance,
+    'stats.performance.v2': performance,
+    'stats.usage': async ({ query }) => ({ body: await usageHandler(ask, query, givenRange(query)) }),
+    'routing.stats': async ({ query }) => {
+      const range = eitherRange(query) ?? { fromMs: nowMs() - dayMs, toMs: nowMs() };
+      const [providers, subagents] = await Promise.all([
+        providersBody(ask, range),
+        subagentsBody(ask, range),
+      ]);
+      const timeRange = { start: instantText(range.fromMs), end: instantText(range.toMs) };
+      return { body: { providers, subagents, timeRange } };
+    },
+  };
+}
+
+interface GivenRange {
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+}
+
+function givenRange(query: GivenRange): TimeRange {
+  const range = eitherRange(query);
+  if (range === undefined) throw new ApiProblem('bad-parameter', 'start and end parameters are required');
+  return range;
+}
+
+function eitherRange({ start, end }: GivenRange): TimeRange | undefined {
+  return start === undefined || end === undefined ? undefined : { fromMs: start, toMs: end };
+}
+
+/** Without a range: whole days of the time zone up to now, today being the last of them. */
+function lastDays(
+  query: RouteQuery<'stats.daily'>,
+  { days, nowMs }: { readonly days: number; readonly nowMs: number },
+): TimeRange {
+  const range = eitherRange(query);
+  if (range !== undefined) return range;
+  // From the middle of the day, so that a clock that is put forward or back in between changes no date.
+  const noonMs = zoneCalendar(query.tz).dayStartMs(nowMs) + dayMs / 2;
+  return { fromMs: zoneCalendar(query.tz).dayStartMs(noonMs - (days - 1) * dayMs), toMs: nowMs + 1 };
+}
+
+export function echo({ fromMs, toMs }: TimeRange) {
+  return { startTime: instantText(fromMs), endTime: instantText(toMs) };
+}
+
+const modelDimension = { sent: 'sentModel', asked: 'askedModel', answered: 'answeredModel' } as const;
+type ModelChoice = { readonly model_of: keyof typeof modelDimension };
+const unknown = 'unknown';
+
+async function dailyBody(ask: Ask, query: RouteQuery<'stats.daily'>, range: TimeRange) {
+  const buckets = await calendarSums(ask, query, range, ({ date }) => date);
+  return {
+    dailyStats: [...buckets]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([date, rows]) => ({ date, ...bucketBody(rows) })),
+    timeZone: query.tz,
+    ...echo(range),
+  };
+}
+
+async function hourlyBody(ask: Ask, query: RouteQuery<'stats.hourly'>, range: TimeRange) {
+  const buckets = await calendarSums(ask, query, range, ({ hour }) => hour);
+  const whole = addUp([...buckets.values()].flat());
+  return {
+    hourlyStats: [...buckets]
+      .sort(([one], [other]) => one - other)
+      .map(([hour, rows]) => ({ hour, ...bucketBody(rows) })),
+    todayTokens: totalTokens(whole),
+    todayRequests: whole.requests,
+    avgResponseTime: averageMs(whole.totalUs, whole.totalCount),
+    timeZone: query.tz,
+    ...echo(range),
+  };
+}
+
+/** Sums of quarter hours and models, by their place in the calendar. */
+async function calendarSums<Key>(
+  ask: Ask,
+  query: ModelChoice & { readonly tz: string },
+  range: TimeRange,
+  keyOf: (place: CalendarPlace) => Key,
+): Promise<Map<Key, SumRow[]>> {
+  const { placeOf } = zoneCalendar(query.tz);
+  const rows = await askForSums(ask, { ...range, by: ['quarter', modelDimension[query.model_of]] });
+  const keys = new Map<number, Key>();
+  return groupRows(rows, ({ values }) => {
+    const quarter = Number(values[0]);
+    const key = keys.get(quarter) ?? keyOf(placeOf(quarter));
+    keys.set(quarter, key);
+    return key;
+  });
+}
+
+function bucketBody(rows: readonly SumRow[]) {
+  const sum = addUp(rows);
+  const byModel = groupRows(rows, ({ values }) => String(values[1] ?? unknown));
+  const models = [...byModel].map(([model, some]) => {
+    const ofModel = addUp(some);
+    return [model, { tokens: totalTokens(ofModel), requests: ofModel.requests }] as const;
+  });
+  return {
+    tokens: totalTokens(sum),
+    requests: sum.requests,
+    ...sumsBody(sum),
+    models: Object.fromEntries(models.sort(([one], [other]) => (one < other ? -1 : 1))),
+  };
+}
+
+async function modelsBody(ask: Ask, query: ModelChoice, range: TimeRange) {
+  const rows = await sorted(ask, range, [modelDimension[query.model_of]]);
+  return {
+    modelStats: rows.map((row) => ({
+      model: textOf(row, 0),
+      tokens: totalTokens(row),
+      requests: row.requests,
+      ...sumsBody(row),
+    })),
+    ...echo(range),
+  };
+}
+
+async function providersBody(ask: Ask, range: TimeRange) {
+  const rows = await sorted(ask, range, ['provider']);
+  return {
+    providers: rows.map((row) => ({ provider: textOf(row, 0), ...speedBody(row), errorCount: row.errors })),
+    ...echo(range),
+  };
+}
+
+async function subagentsBody(ask: Ask, range: TimeRange) {
+  const rows = await sorted(ask, range, ['agentName', 'provider', 'sentModel']);
+  return {
+    subagents: rows
+      .filter(({ values }) => values[0] !== null)
+      .map((row) => ({
+        subagentName: textOf(row, 0),
+        provider: textOf(row, 1),
+        targetModel: textOf(row, 2),
+        ...speedBody(row),
+      })),
+    ...echo(range),
+  };
+}
+
+function speedBody(sum: SumRow) {
+  return {
+    requests: sum.requests,
+    ...sumsBody(sum),
+    totalTokens: totalTokens(sum),
+    avgResponseMs: averageMs(sum.totalUs, sum.totalCount),
+  };
+}
+
+async function toolsBody(ask: Ask, range: TimeRange) {
+  const tools = await ask('statistics.tools', range);
+  return {
+    tools: tools
+      .sort((one, other) => other.called - one.called || compare(one.tool, other.tool))
+      .map(({ tool, declared, calledIn, called }) => ({
+        toolName: tool,
+        usageCount: calledIn,
+        callCount: called,
+        avgCallsPerRequest: calledIn === 0 ? 0 : called / calledIn,
+        declaredCount: declared,
+      })),
+    ...echo(range),
+  };
+}
+
+const quantiles = [0.5, 0.95, 0.99];
+
+/** Quantiles come from sketches, averages from sums; both know the same requests. */
+async function performanceBody(ask: Ask, query: RouteQuery<'stats.performance'>, range: TimeRange) {
+  const model = modelDimension[query.model_of];
+  const by = ['provider', model] as const;
+  const [sums, latencies] = await Promise.all([
+    askForSums(ask, { ...range, by }),
+    ask('statistics.latencies', { ...range, by: [...by], quantiles }),
+  ]);
+  const latencyOf = new Map(
+    latencies.map((each) => [JSON.stringify([each.key.provider ?? null, each.key[model] ?? null]), each]),
+  );
+  return {
+    stats: sums
+      .filter(({ totalCount }) => totalCount > 0)
+      .map((sum) => {
+        const latency = latencyOf.get(JSON.stringify(sum.values));
+        const [p50 = 0, p95 = 0, p99 = 0] = latency?.total.values ?? [];
+        const speed = latency?.outputSpeed.values[0];
+        return {
+          provider: textOf(sum, 0),
+          model: textOf(sum, 1),
+          requestCount: sum.totalCount,
+          avgResponseMs: averageMs(sum.totalUs, sum.totalCount),
+          p50ResponseMs: Math.round(p50 / 1000),
+          p95ResponseMs: Math.round(p95 / 1000),
+          p99ResponseMs: Math.round(p99 / 1000),
+          avgFirstByteMs: averageMs(sum.firstByteUs, sum.firstByteCount),
+          avgFirstTokenMs:
+            sum.firstTokenCount === 0 ? null : averageMs(sum.firstTokenUs, sum.firstTokenCount),
+          medianOutputTokensPerSecond: speed === undefined ? null : speed / 1000,
+        };
+      })
+      .sort((one, other) => compare(one.provider, other.provider) || compare(one.model, other.model)),
+    ...echo(range),
+  };
+}
+
+/** The most tokens first; without a difference by name, so that an answer never depends on chance. */
+async function sorted(ask: Ask, range: TimeRange, by: readonly RowDimension[]): Promise<SumRow[]> {
+  const rows = await askForSums(ask, { ...range, by });
+  return rows.sort(
+    (one, other) =>
+      totalTokens(other) - totalTokens(one) || compare(one.values.join('\n'), other.values.join('\n')),
+  );
+}
+
+function textOf({ values }: Pick<SumRow, 'values'>, at: number): string {
+  return String(values[at] ?? unknown);
+}
+
+function compare(one: string, other: string): number {
+  return Number(one > other) - Number(one < other);
+}
