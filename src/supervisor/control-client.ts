@@ -26,6 +26,12 @@ export async function askStop(controlSocket: string, options: { readonly now: bo
   await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
+/** Tells a supervisor to stop and resolves when it has begun to. Rejects when it does not answer. */
+export async function tellStop(controlSocket: string, options: { readonly now: boolean }): Promise<void> {
+  const { socket } = await ask(controlSocket, { command: 'stop', now: options.now });
+  socket.destroy();
+}
+
 /**
  * Replaces services and tells what came of each. Rejects with a sentence when nothing was begun: the supervisor is
  * busy, the listeners would change, or it does not answer.

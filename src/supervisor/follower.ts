@@ -1,12 +1,14 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readLines } from '#generation';
-import { askStop } from './control-client.ts';
+import { tellStop } from './control-client.ts';
 import { endOrphans } from './end-orphans.ts';
 import type { EndingSignal } from './ending-signals.ts';
 import { type RunState, readLeftProcesses, readRunState } from './run-state.ts';
 
 const lookEveryMs = 100;
+/** One that does not say within this time whether it may be followed is asked anew, for it may be another one by then. */
+const answerWithinMs = 5_000;
 const answerBytesMax = 64 * 1024;
 
 type Outcome =
@@ -30,6 +32,7 @@ export class Follower {
   readonly #alone: boolean;
   #wish: 'drain' | 'now' | undefined;
   #isFollowing = false;
+  #isPassingOn = false;
   #noteBegin: (hasBegun: boolean) => void = () => {};
 
   /** @param options.alone only when nobody else stands for it */
@@ -46,7 +49,7 @@ export class Follower {
   hear(signal: EndingSignal): void {
     const isSecond = this.#wish !== undefined && signal !== 'SIGHUP';
     this.#wish = isSecond || signal === 'SIGQUIT' ? 'now' : (this.#wish ?? 'drain');
-    this.#passOn();
+    void this.#passOn();
   }
 
   async #follow(): Promise<number> {
@@ -62,7 +65,7 @@ export class Follower {
 
   /** Undefined when nobody is left who could start one. */
   async #nextSupervisor(): Promise<RunState | undefined> {
-    const look = () => readRunState(this.#statePath);
+    const look = () => this.#inCharge();
     const left = () => readLeftProcesses(this.#statePath);
     for (;;) {
       const state = look();
@@ -81,7 +84,9 @@ export class Follower {
     return new Promise((resolve) => {
       const request = { command: 'follow', alone: this.#alone };
       const socket = connect(controlSocket, () => socket.write(`${JSON.stringify(request)}\n`));
+      const timer = setTimeout(() => socket.destroy(), answerWithinMs);
       readLines(socket, answerBytesMax, (line) => {
+        clearTimeout(timer);
         const { ok, error, exitCode } = parse(line);
         if (ok === true) this.#noteFollowed();
         else if (typeof exitCode === 'number') resolve({ kind: 'ended', exitCode });
@@ -92,6 +97,7 @@ export class Follower {
       });
       socket.on('error', () => socket.destroy());
       socket.on('close', () => {
+        clearTimeout(timer);
         this.#isFollowing = false;
         resolve({ kind: 'lost' });
       });
@@ -101,17 +107,36 @@ export class Follower {
   #noteFollowed(): void {
     this.#isFollowing = true;
     this.#noteBegin(true);
-    this.#passOn();
+    void this.#passOn();
   }
 
-  #passOn(): void {
-    if (!this.#isFollowing || this.#wish === undefined) return;
-    // The one that is followed may have handed over to another one in the meantime.
-    const inCharge = readRunState(this.#statePath);
-    // Should it be gone, the next one is told.
-    if (inCharge !== undefined)
-      askStop(inCharge.controlSocket, { now: this.#wish === 'now' }).catch(() => {});
+  /** One that does not take it, because it is slow or hands over just now, is told again. */
+  async #passOn(): Promise<void> {
+    if (this.#isPassingOn) return;
+    this.#isPassingOn = true;
+    for (let told = ''; this.#isFollowing && this.#wish !== undefined; ) {
+      // The one that is followed may have handed over to another one in the meantime.
+      const inCharge = this.#inCharge();
+      const telling = `${inCharge?.pid} ${this.#wish}`;
+      if (telling === told) break;
+      if (inCharge !== undefined && (await hasHeard(inCharge, this.#wish))) told = telling;
+      else await sleep(lookEveryMs);
+    }
+    this.#isPassingOn = false;
   }
+
+  /** This process may be named by the file still, after it has handed over to one that never got to write its own. */
+  #inCharge(): RunState | undefined {
+    const state = readRunState(this.#statePath);
+    return state?.pid === process.pid ? undefined : state;
+  }
+}
+
+function hasHeard({ controlSocket }: RunState, wish: 'drain' | 'now'): Promise<boolean> {
+  return tellStop(controlSocket, { now: wish === 'now' }).then(
+    () => true,
+    () => false,
+  );
 }
 
 function parse(line: string): { ok?: unknown; error?: unknown; exitCode?: unknown } {

@@ -245,6 +245,56 @@ describe('a supervisor that is killed while another one is to take over from it'
     await waitFor(() => isGone([next.pid, ...pidsOf(first.diary())]));
   });
 
+  it('UPG-07: is followed also when it is killed in the moment in which it has taken over', async () => {
+    using dir = makeTempDir('taker');
+    const first = await settled(everything);
+    const { pid } = await askReplaceSupervisor(first.state().controlSocket, {
+      program: takerThat(
+        dir,
+        `const send = process.send.bind(process);
+        process.send = (message, ...rest) => {
+          send(message, ...rest);
+          if (message === 'taken') process.kill(process.pid, 'SIGKILL');
+        };`,
+      ),
+    });
+    const next = await successor(first.dir, first.process.pid, pid);
+    await waitFor(async () => (await askStatus(next.controlSocket)).isAttended);
+    expect(await ask(first.port('front'), 'hello')).toMatch(/^\d/);
+    first.process.child.kill('SIGTERM');
+    expect(await first.process.exited).toEqual({ code: 0, signal: null });
+    await waitFor(() => isGone([next.pid, ...pidsOf(first.diary())]));
+  });
+
+  it('UPG-08: changes nothing when it gets stuck while it takes over', async () => {
+    using dir = makeTempDir('taker');
+    const first = await settled(everything);
+    const { controlSocket } = first.state();
+    const upgrade = askReplaceSupervisor(controlSocket, {
+      // It has what it needs, and has not begun to take it.
+      program: takerThat(
+        dir,
+        `process.on('message', (message) => {
+          if (message === 'yours') process.kill(process.pid, 'SIGSTOP');
+        });`,
+      ),
+    });
+    await expect(upgrade).rejects.toThrow('this one goes on');
+    expect(first.state().pid).toBe(first.process.pid);
+    // What the other one had started is told that it is not needed.
+    await waitFor(() => pidsOf(first.diary()).filter(isRunning).length === 3);
+    expect(await ask(first.port('front'), 'hello')).toMatch(/^1 /);
+    const { pid } = await askReplaceSupervisor(controlSocket, { program });
+    expect(first.state().pid).toBe(pid);
+  });
+
+  /** A supervisor that does something to itself, said in code, at some point. */
+  function takerThat(dir: TempDir, does: string): string {
+    const path = dir.join('supervisor.mjs');
+    writeFileSync(path, `${does}\nawait import(${JSON.stringify(pathToFileURL(program).href)});`);
+    return path;
+  }
+
   it('UPG-08: is followed by one that retires the candidate of an unfinished upgrade', async () => {
     const first = await settled(everything, { readyWithinMs: 30_000 });
     const upgrade = askReplace(first.state().controlSocket, {

@@ -9,7 +9,14 @@ import { createLog, type Log } from './log.ts';
 import { LogSink } from './log-sink.ts';
 import { Orphans } from './orphans.ts';
 import { changedListeners, parseReplaceRequest, type Receipt, replaceServices } from './replace-services.ts';
-import { hasRunState, type LeftProcess, type RunState, removeRunState, writeRunState } from './run-state.ts';
+import {
+  hasRunState,
+  type LeftProcess,
+  type RunState,
+  readRunState,
+  removeRunState,
+  writeRunState,
+} from './run-state.ts';
 import { ServiceRun } from './service-run.ts';
 import { ShutDown } from './shut-down.ts';
 import type { SuccessionPlan } from './start-program.ts';
@@ -48,6 +55,8 @@ export class RunningSupervisor {
   #lock: ProcessLock | undefined;
   /** The supervisor that has taken over; this one only waits for its end. */
   #successor: ChildProcess | undefined;
+  /** Signals that it was sent. */
+  readonly #passedOn: EndingSignal[] = [];
   /** … and for the end of whoever goes on when that one died without a word. */
   #follower: Follower | undefined;
   #hasHandedOver = false;
@@ -126,6 +135,10 @@ export class RunningSupervisor {
       this.#noteChange();
     }, steadyMs).unref();
     this.#noteChange();
+    // Not in a moment: whoever hears that this one is in charge may rely on it, also if it is killed right then. Its
+    // services must know how to go on, and the file must not name somebody who has handed over.
+    this.#bequeath();
+    this.#writeState();
   }
 
   /** Goes on where a dead supervisor was. Its orphans serve until the services here do. */
@@ -212,18 +225,19 @@ export class RunningSupervisor {
 
   /**
    * In one step: lock, control socket and state file are the successor's, and everything here retires. Resolves with
-   * false when it died in the middle of that.
+   * false when it died in the middle of that, or did not get through it.
    */
   async #giveUp(successor: ChildProcess): Promise<boolean> {
     this.#successor = successor;
     this.#hasHandedOver = true;
-    // One that is slow to say so has taken over all the same, as far as anybody knows.
-    const taken = heard(successor, 'taken', yoursWithinMs).catch(() => {});
+    const taken = heard(successor, 'taken', yoursWithinMs).then(
+      () => true,
+      () => false,
+    );
     this.#control?.release();
     this.#lock?.release();
     successor.send('yours', () => {});
-    await taken;
-    if (!successor.connected && (await this.#takeBack())) return false;
+    if (!(await taken) && (await this.#takeBack(successor))) return false;
     const outlive = (code: number | null) => void this.#outlive(code ?? 1);
     if (successor.exitCode === null && successor.signalCode === null) successor.once('exit', outlive);
     else outlive(successor.exitCode);
@@ -233,8 +247,11 @@ export class RunningSupervisor {
     return true;
   }
 
-  /** Nothing has been retired yet. False when somebody else was faster. */
-  async #takeBack(): Promise<boolean> {
+  /** Nothing has been retired yet. False when the successor is in charge all the same, or somebody else was faster. */
+  async #takeBack(successor: ChildProcess): Promise<boolean> {
+    if (readRunState(this.#paths.state)?.pid === successor.pid) return false;
+    // Half of a supervisor would be followed by nobody: what it started comes to this one.
+    successor.kill('SIGKILL');
     const lock = await lockSoon(this.#options).catch(() => undefined);
     if (lock === undefined) return false;
     this.#successor = undefined;
@@ -248,6 +265,8 @@ export class RunningSupervisor {
   async #outlive(exitCode: number): Promise<void> {
     this.#successor = undefined;
     this.#follower = new Follower(this.#paths.state, { alone: false });
+    // It may have died before it could do what it was told.
+    for (const signal of this.#passedOn) this.#follower.hear(signal);
     const hasGoneOn = await this.#follower.hasBegun;
     await this.#end(hasGoneOn ? await this.#follower.finished : exitCode);
   }
@@ -268,8 +287,10 @@ export class RunningSupervisor {
 
   /** Terminals and service managers know this pid: what they say is passed on to the one that is in charge. */
   #hearSignal(signal: EndingSignal): void {
-    if (this.#successor !== undefined) this.#successor.kill(signal);
-    else if (this.#follower !== undefined) this.#follower.hear(signal);
+    if (this.#successor !== undefined) {
+      this.#passedOn.push(signal);
+      this.#successor.kill(signal);
+    } else if (this.#follower !== undefined) this.#follower.hear(signal);
     else if (signal === 'SIGHUP') void this.#leave('drain');
     else void this.#leave(signal === 'SIGQUIT' ? 'now' : 'signal');
   }
