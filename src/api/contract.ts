@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { blockRoutes } from './blocks.ts';
 import { claudeRoutes } from './claude.ts';
 import { configRoutes } from './config.ts';
 import { conversationRoutes } from './conversations.ts';
@@ -13,6 +14,7 @@ import { statisticsRoutes } from './statistics.ts';
 /** Every route of proxy-data, once. Handlers, documentation and clients are derived from it. */
 export const contract = {
   ...requestRoutes,
+  ...blockRoutes,
   ...eventRoutes,
   ...configRoutes,
   ...claudeRoutes,

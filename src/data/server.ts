@@ -9,6 +9,7 @@ import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
 import { assets } from './assets.ts';
 import { admit, type EntranceRules } from './entrance.ts';
+import { blockHandlers } from './handlers/blocks.ts';
 import { claudeHandlers } from './handlers/claude.ts';
 import { configHandlers } from './handlers/config.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
@@ -120,6 +121,7 @@ export function createDataServer({
         openRequests,
         noteDeletion,
       }),
+      ...blockHandlers(access, ask),
       ...eventHandlers(live),
       ...claudeHandlers(openClaudeDirectory(config.claudeDirs), { nowMs }),
       ...conversationHandlers(threads),

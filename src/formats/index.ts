@@ -18,7 +18,16 @@ export { dialectOf, isEventStream, understandAnswer } from './dialect.ts';
 export type { ByteRange, JsonSlices, SliceOptions } from './json-slices.ts';
 export { findJsonValues, sliceJson } from './json-slices.ts';
 export type { JsonObject } from './json-value.ts';
-export { asArray, asCount, asObject, asText, jsonBytesMax, parseJson, utf8 } from './json-value.ts';
+export {
+  asArray,
+  asCount,
+  asObject,
+  asText,
+  definedOnly,
+  jsonBytesMax,
+  parseJson,
+  utf8,
+} from './json-value.ts';
 export { understandChatCompletion } from './openai/chat-completion.ts';
 export { createChatStreamReader } from './openai/chat-stream.ts';
 export { understandOpenaiRequest } from './openai/request.ts';

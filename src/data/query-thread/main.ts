@@ -1,17 +1,21 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openDerivedStore, openTranscripts, StoreError } from '#store';
+import { openDerivedStore, openStore, openTranscripts, StoreError } from '#store';
 import { createStoreAccess } from '../store-access.ts';
 import type { FromQueryThread, QueryThreadConfig, ToQueryThread } from './messages.ts';
 import { type QuerySources, queries } from './queries.ts';
 
 /**
- * The query thread of proxy-data: reads what is derived, one query after the other, so that a long one keeps nobody
+ * The query thread of proxy-data: reads what is derived, and bodies, one query after the other, so that a long one keeps nobody
  * waiting but other queries.
  */
 const port = parentPort!;
 // Handed over by `startQueryThread`, of the same release.
 const config = workerData as QueryThreadConfig;
 const access = createStoreAccess(() => openDerivedStore(config.store, { role: 'reader' }), {
+  nowMs: () => performance.now(),
+  pauseMs: 250,
+});
+const facts = createStoreAccess(() => openStore(config.store, { role: 'reader' }), {
   nowMs: () => performance.now(),
   pauseMs: 250,
 });
@@ -22,7 +26,7 @@ const transcripts = createStoreAccess(() => openTranscripts(config.store), {
 
 port.on('message', (message: ToQueryThread) => {
   if (message.kind === 'ask') void answer(message);
-  else void Promise.all([access.close(), transcripts.close()]).then(() => port.close());
+  else void Promise.all([access.close(), facts.close(), transcripts.close()]).then(() => port.close());
 });
 tell({ kind: 'ready' });
 
@@ -33,7 +37,7 @@ async function answer({ id, name, input }: ToQueryThread & { readonly kind: 'ask
     tell({
       kind: 'answer',
       id,
-      value: await access.use((derived) => query({ derived, transcripts }, input)),
+      value: await access.use((derived) => query({ facts, derived, transcripts }, input)),
     });
   } catch (error) {
     const code = error instanceof StoreError ? error.code : undefined;

@@ -5,6 +5,7 @@ import type {
   LatenciesQuery,
   RequestPage,
   SessionsQuery,
+  Store,
   SumsQuery,
   TextSearch,
   ToolsQuery,
@@ -12,11 +13,14 @@ import type {
   ValuesSearch,
 } from '#store';
 import type { StoreAccess } from '../store-access.ts';
+import { blockQueries } from './block-queries.ts';
 import { conversationQueries } from './conversation-queries.ts';
 import { type ConversationSearch, searchConversations } from './search-conversations.ts';
 
 /** What queries read. */
 export interface QuerySources {
+  /** What was recorded. */
+  readonly facts: Pick<StoreAccess<Store>, 'use'>;
   readonly derived: DerivedStore;
   /** The lines of transcripts. */
   readonly transcripts: Pick<StoreAccess<TranscriptStore>, 'use'>;
@@ -27,6 +31,7 @@ export interface QuerySources {
  * to thread. Each area adds its own.
  */
 export const queries = {
+  ...blockQueries,
   ...conversationQueries,
   'derived.health': ({ derived }: QuerySources, _input: undefined): Promise<DerivedHealth> =>
     derived.health(),

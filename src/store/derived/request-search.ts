@@ -1,4 +1,4 @@
-import type { ExchangeId } from '#exchange';
+import type { Exchange, ExchangeId } from '#exchange';
 import type { Query } from '#search';
 import type { ListPlace } from '../store.ts';
 
@@ -13,7 +13,14 @@ export interface RequestSearch {
   histogram(search: HistogramSearch): Promise<Histogram>;
   /** Values of a key with the number of requests of each, most frequent first. */
   values(search: ValuesSearch): Promise<KeyValues>;
+  /** The request that the same agent sent to the same model before this one; undefined without a session. */
+  previousOf(request: RequestPlace): Promise<ExchangeId | undefined>;
 }
+
+export type RequestPlace = Pick<
+  Exchange,
+  'id' | 'receivedAtMs' | 'path' | 'sessionId' | 'agentId' | 'askedModel'
+>;
 
 export interface RequestQuery {
   readonly query: Query;

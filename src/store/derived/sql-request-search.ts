@@ -10,6 +10,7 @@ import type {
   KeyValues,
   RequestPage,
   RequestPageResult,
+  RequestPlace,
   RequestQuery,
   RequestSearch,
   ValuesSearch,
@@ -89,6 +90,24 @@ export class SqlRequestSearch implements RequestSearch {
     const values = [...counts].map(([value, requests]) => ({ value, requests }));
     values.sort((a, b) => b.requests - a.requests || (a.value < b.value ? -1 : 1));
     return { values: values.slice(0, search.limit), completeFromMs: end?.receivedAtMs };
+  }
+
+  async previousOf(request: RequestPlace): Promise<ExchangeId | undefined> {
+    if (request.sessionId === undefined) return undefined;
+    const named = '(SELECT id FROM names WHERE text = ?)';
+    const [row] = await this.#engine.all<{ id: Uint8Array }>(
+      `SELECT id FROM requests WHERE session = ${named} AND (received_at_ms, id) < (?, ?) AND path = ${named}
+         AND agent IS ${named} AND asked_model IS ${named} ORDER BY received_at_ms DESC, id DESC LIMIT 1`,
+      [
+        request.sessionId,
+        request.receivedAtMs,
+        exchangeIdToBytes(request.id),
+        request.path,
+        request.agentId ?? null,
+        request.askedModel ?? null,
+      ],
+    );
+    return row && exchangeIdFromBytes(row.id);
   }
 
   /** Pieces of the range, newest first, until all are done or the time is over. The end of the last one is not set. */
