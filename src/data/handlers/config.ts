@@ -6,9 +6,18 @@ export function configHandlers({
   shown,
 }: Pick<DataConfig, 'shown'>): Handlers<'config.all' | 'config.providers' | 'config.subagents'> {
   return {
-    'config.all': async () => ({ body: shown }),
+    'config.all': async () => ({ body: allOf(shown) }),
     'config.providers': async () => ({ body: objectOf(shown.providers) }),
     'config.subagents': async () => ({ body: subagentsOf(shown.subagents) }),
+  };
+}
+
+/** With the keys that older clients look into, whether the file has them or not. */
+function allOf(shown: DataConfig['shown']): Record<string, unknown> {
+  return {
+    ...shown,
+    subagents: subagentsOf(shown.subagents),
+    routing: { tasks: null, provider_profiles: null, ...objectOf(shown.routing) },
   };
 }
 
