@@ -121,6 +121,15 @@ describe('older clients', () => {
   });
 });
 
+describe('the log', () => {
+  it('I13: holds no statement and no text of a question, whatever was asked', async () => {
+    for (const [route, { asks }] of rows.filter(([route]) => route.startsWith('GET')))
+      for (const question of asks) await ask(fixture, route, question);
+    const lines = fixture.server.logged.map((line) => JSON.stringify(line));
+    expect(lines.filter((line) => /\b(?:SELECT|FROM|WHERE|zebra)\b/.test(line))).toEqual([]);
+  });
+});
+
 /** The first question that is answered with something. */
 function questionOfEmpty({ asks }: CompatibleRoute): Question {
   return asks.find(({ status = 200, isUnintended }) => status === 200 && !isUnintended)!;

@@ -115,6 +115,21 @@ describe('archiving transcripts', () => {
     expect(await archived('-new-project/one.jsonl')).toEqual(['"a"', '"b"']);
   });
 
+  it('I7: reads a file that is written without a rest, also after nobody watches any more', async () => {
+    const file = put('-home/busy.jsonl', '');
+    const held: number[] = [];
+    for (let line = 1; line <= 20; line++) {
+      appendFileSync(file, `"${line}"\n`);
+      await lookAgain();
+      held.push((await archived('-home/busy.jsonl')).length);
+    }
+    expect(held).toEqual(Array.from({ length: 20 }, (_, before) => before + 1));
+    appendFileSync(file, '"one more"\n');
+    watch.close();
+    await lookAgain();
+    expect(await archived('-home/busy.jsonl')).toHaveLength(21);
+  });
+
   it('I2: keeps what the agent deletes, or forgets all of it when it is told to', async () => {
     put('-home/one.jsonl', '"a"\n');
     await lookAgain();

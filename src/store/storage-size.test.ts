@@ -4,7 +4,7 @@ import { makeTempDir } from '#test-support';
 import { openStore } from './open-store.ts';
 import { agentSession } from './testing/agent-session.ts';
 
-it('stores a session of 100 turns in a thirtieth of its bytes or less', async () => {
+it('S10: stores a session of 100 turns in a thirtieth of its bytes or less', async () => {
   const directory = makeTempDir('store-size');
   const path = directory.join('throughline.db');
   const store = await openStore({ engine: 'sqlite', path }, { role: 'writer' });

@@ -346,7 +346,7 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       ],
     ];
 
-    it('filters and counts as a plain comparison would', async () => {
+    it('S12: filters and counts as a plain comparison would', async () => {
       await commit(...items);
       for (const [name, filter, passes] of filters) {
         const expected = newestFirst.filter(passes).map((exchange) => exchange.id);

@@ -32,7 +32,7 @@ function read(state?: FileState, changed: Partial<Parameters<typeof readLines>[2
 }
 
 describe('following a file', () => {
-  it('reads what was appended and nothing twice, wherever the writer stops', () => {
+  it('I4: reads what was appended and nothing twice, wherever the writer stops', () => {
     const text = '{"a":1}\n{"ü":"日本"}\n\n{"c":3}\n';
     const bytes = Buffer.from(text);
     for (let cut = 0; cut <= bytes.length; cut += 1) {

@@ -225,7 +225,7 @@ describe('SEC-07: a credential', () => {
     expect(reached).toContain('path');
   });
 
-  it('is in no file: journal, database and its log, status and run', async () => {
+  it('S11: is in no file: journal, database and its log, status and run', async () => {
     await within(readBack(throughline, 7), 20_000, 'everything to be stored');
     // A directory that is listed while a file of it is renamed may show neither name.
     const files = await waitFor(() => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { contract, type RequestLog, type RequestSummary } from '#api';
+import { createStoreAccess } from '../store-access.ts';
 import { exampleExchange } from '../testing/example-exchange.ts';
 import { runServer } from '../testing/running-server.ts';
+import { requestListHandlers } from './request-lists.ts';
 
 type SummaryPage = {
   requests: RequestSummary[];
@@ -30,7 +32,7 @@ describe('lists of requests', () => {
     expect(await data.json('/api/requests/latest-date')).toEqual({ latestDate: null });
   });
 
-  it('have the keys that older clients read, with the status filled in', async () => {
+  it('S4: have the keys that older clients read, with the status filled in', async () => {
     await using data = await runServer();
     const example = exampleExchange();
     await data.store(example);
@@ -74,7 +76,7 @@ describe('lists of requests', () => {
     }
   });
 
-  it('take an offset without a limit', async () => {
+  it('S13: take an offset without a limit', async () => {
     await using data = await runServer();
     await data.store(...numbered(5));
     const page = (await data.json('/api/requests/summary?offset=3')) as SummaryPage;
@@ -99,7 +101,7 @@ describe('lists of requests', () => {
     expect(byDefault.headers.get('x-limit')).toBe('100');
   });
 
-  it('compare times as instants, whatever their offset', async () => {
+  it('S6: compare times as instants, whatever their offset', async () => {
     await using data = await runServer();
     await data.store(...numbered(4));
     const second = Date.UTC(2026, 0, 2, 3, 4, 6, 678);
@@ -121,7 +123,7 @@ describe('lists of requests', () => {
     expect((await data.get('/api/requests/summary?start=yesterday&end=today')).status).toBe(400);
   });
 
-  it('filter by model, provider, session, agent, tag, status and outcome', async () => {
+  it('S12: filter by model, provider, session, agent, tag, status and outcome', async () => {
     await using data = await runServer();
     await data.store(
       exampleExchange({ number: 1 }),
@@ -193,6 +195,48 @@ describe('lists of requests', () => {
     expect(limited.requests).toHaveLength(1500);
     const rest = (await data.json(`/api/requests/summary?cursor=${limited.nextCursor}`)) as SummaryPage;
     expect(rest.requests).toHaveLength(2300 - 1510);
+  });
+
+  it('S8: read the bodies of the page that was asked for, and no others', async () => {
+    await using data = await runServer();
+    await data.store(...numbered(12));
+    const read: string[] = [];
+    const watched = new Proxy(data.writer, {
+      get(store, name) {
+        const value: unknown = Reflect.get(store, name);
+        if (typeof value !== 'function') return value;
+        return (...given: unknown[]) => {
+          if (name === 'body') read.push(String(given[0]));
+          return value.apply(store, given) as unknown;
+        };
+      },
+    });
+    const access = createStoreAccess(async () => watched, { nowMs: Date.now, pauseMs: 1 });
+    const handler = requestListHandlers(access)['requests.full'];
+    const answer = await handler({
+      query: { page: 2, limit: 3 },
+      id: '',
+      request: new Request('http://localhost/api/requests'),
+      isHead: false,
+      breakOff: () => undefined,
+    });
+    const { requests } = (await (answer as Response).json()) as { requests: RequestLog[] };
+    expect(requests.map(({ requestId }) => requestId)).toEqual([...new Set(read)]);
+    expect(requests).toHaveLength(3);
+  });
+
+  it('S14: show a request of which hardly anything is known, and count it like any other', async () => {
+    await using data = await runServer();
+    const known = exampleExchange({ number: 1 });
+    const { askedModel: _, answeredModel: __, status: ___, ...facts } = known.exchange;
+    await data.store(exampleExchange({ number: 2 }), { ...known, exchange: facts });
+    const page = (await data.json('/api/requests/summary')) as SummaryPage;
+    expect(page).toMatchObject({ total: 2, requests: [{}, { requestId: facts.id }] });
+    expect(page.requests[1]).not.toHaveProperty('model');
+    expect(await data.json('/api/requests')).toMatchObject({
+      total: 2,
+      requests: [{}, { requestId: facts.id }],
+    });
   });
 
   it('show requests with their bodies page by page', async () => {

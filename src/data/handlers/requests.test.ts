@@ -8,7 +8,7 @@ import { runServer } from '../testing/running-server.ts';
 const numbered = (count: number) => Array.from({ length: count }, (_, number) => exampleExchange({ number }));
 
 describe('one request', () => {
-  it('shows the request, the assembled answer and what was measured', async () => {
+  it('S5: shows the request, the assembled answer and what was measured', async () => {
     await using data = await runServer();
     const example = exampleExchange({ number: 3 });
     await data.store(example);
@@ -52,7 +52,7 @@ describe('one request', () => {
     expect(await data.json(`/api/v2/requests/${example.exchange.id}`)).toEqual(request);
   });
 
-  it('is found by the beginning or the end of its id, when that is its alone', async () => {
+  it('S9: is found by the beginning or the end of its id, when that is its alone', async () => {
     await using data = await runServer();
     const [one, other] = [exampleExchange({ number: 1 }), exampleExchange({ number: 2 })];
     await data.store(one, other);
@@ -64,7 +64,7 @@ describe('one request', () => {
     expect((await data.get(`/api/v2/requests/${id.slice(0, 4)}`)).status).toBe(400);
   });
 
-  it('that does not exist is not found', async () => {
+  it('S9, S15: that does not exist is not found', async () => {
     await using data = await runServer();
     await data.store(exampleExchange());
     for (const id of [

@@ -44,7 +44,7 @@ const messageDelta = (inner: object, usage?: object, more: object = {}): Event =
 const messageStop: Event = { type: 'message_stop' };
 
 describe('a Messages stream', () => {
-  it('is put together to the message that would have come without streaming', () => {
+  it('S2, S3: is put together to the message that would have come without streaming', () => {
     const blocks = [
       { type: 'thinking', thinking: 'First the stairs.', signature: 'c2ln' },
       { type: 'redacted_thinking', data: 'b3BhcXVl' },
@@ -114,7 +114,7 @@ describe('a Messages stream', () => {
     expect(facts.toolsCalled).toEqual(['Look', 'Rest']);
   });
 
-  it('takes the last value of each usage count, wherever it stands', () => {
+  it('S1: takes the last value of each usage count, wherever it stands', () => {
     const cache = { ephemeral_5m_input_tokens: 30, ephemeral_1h_input_tokens: 4 };
     const facts = understand(
       start({

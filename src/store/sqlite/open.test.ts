@@ -70,7 +70,7 @@ describe('opening a SQLite store', () => {
     });
   });
 
-  it('works for 12 processes that open a new file at the same moment', async () => {
+  it('S7: works for 12 processes that open a new file at the same moment', async () => {
     const startFile = directory.join('start');
     const processes = Array.from({ length: 12 }, (_, n) =>
       startNode('src/store/testing/open-when-told.ts', [path, startFile, String(n)], { env: {}, input: '' }),
