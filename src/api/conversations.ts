@@ -93,6 +93,31 @@ const message = z
   })
   .meta({ id: 'ConversationMessage' });
 
+export const joinRate = z.strictObject({
+  answers: z.number().describe('Answers in transcripts, each once.'),
+  matched: z.number().describe('Those of them that were recorded.'),
+  match_rate: z.number().nullable().describe('0 to 1; null without answers.'),
+  recorded_sessions: z
+    .strictObject({ answers: z.number(), matched: z.number(), match_rate: z.number().nullable() })
+    .describe('The same, only of sessions of which something was recorded.'),
+  mismatched: z.number().describe('Matched answers whose tokens differ.'),
+});
+
+const tokens = z
+  .strictObject({
+    inputTokens: z.number().nullable(),
+    outputTokens: z.number().nullable(),
+    cacheReadTokens: z.number().nullable(),
+    cacheWriteTokens: z.number().nullable(),
+  })
+  .describe('null: not known.');
+
+const absence = z
+  .enum(['helper', 'aborted', 'failed', 'double', 'other'])
+  .describe(
+    '`helper`: titles, classifiers, compaction, counting. `failed`: an error, often tried again. `double`: the same answer or the same request once more.',
+  );
+
 export const conversationRoutes = {
   'conversations.list': {
     method: 'GET',
@@ -193,22 +218,47 @@ export const conversationRoutes = {
   'conversations.join': {
     method: 'GET',
     path: '/api/v2/transcripts/join',
-    summary: 'How answers in transcripts meet those that were recorded, and which of either have no other.',
+    summary:
+      'How answers in transcripts meet those that were recorded, which of either have no other, and where the two say something different.',
     query: z.object({
       limit: lenientInteger(100, { min: 0, max: 1000 }).describe('Rows of each list at most; default 100.'),
     }),
     answer: {
       kind: 'json',
       schema: z.strictObject({
-        answers: z.number().describe('Answers in transcripts, each once.'),
-        matched: z.number().describe('Those of them that were recorded.'),
-        match_rate: z.number().nullable().describe('0 to 1; null without answers.'),
+        ...joinRate.shape,
+        matched_by: z
+          .strictObject({
+            request_id: z.number(),
+            message_id: z.number(),
+            digest: z.number(),
+            content: z.number(),
+          })
+          .describe('By what answers were found on the wire; each counts once, with the surest.'),
+        recorded_tokens: tokens.describe(
+          'Sums over the answers that were matched, as the wire has them; only of those where both sides say it.',
+        ),
+        transcript_tokens: tokens.describe('The same, as transcripts have them.'),
+        mismatches: z
+          .array(
+            z.strictObject({
+              requestId: z.string().describe('Of the recorded request.'),
+              requestIdHeader: z.string().optional(),
+              messageId: z.string().optional(),
+              sessionId: z.string().optional(),
+              time,
+              recorded: tokens,
+              transcript: tokens,
+            }),
+          )
+          .describe('Matched answers whose tokens differ, the newest first.'),
         never_passed: z
           .array(
             z.strictObject({
               requestId: z.string().optional(),
               messageId: z.string().optional(),
               sessionId: z.string().optional(),
+              agentId: z.string().optional(),
               time: time.optional(),
             }),
           )
@@ -220,9 +270,24 @@ export const conversationRoutes = {
               sessionId: z.string().optional(),
               requestClass: z.string().optional(),
               time,
+              why: absence,
+              outputTokens: z.number().optional(),
+              cost_usd: z.number().optional().describe('Absent: unknown.'),
             }),
           )
-          .describe('Recorded answers of sessions that stand in no transcript, the newest first.'),
+          .describe('Recorded requests of sessions that stand in no transcript, the newest first.'),
+        in_no_transcript_totals: z
+          .array(
+            z.strictObject({
+              why: absence,
+              requests: z.number(),
+              inputTokens: z.number(),
+              outputTokens: z.number(),
+              cost_usd: z.number(),
+              cost_unknown: z.number().describe('Requests with tokens whose price is unknown.'),
+            }),
+          )
+          .describe('All of them, by why; only reasons that there are.'),
       }),
     },
     statuses: {},

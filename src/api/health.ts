@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { joinRate } from './conversations.ts';
 import type { Route } from './route.ts';
 
 export const dataHealth = z
@@ -58,6 +59,11 @@ export const dataHealth = z
       })
       .optional()
       .describe('How far transcripts are read; absent when another process reads them, or nobody.'),
+    join: joinRate
+      .optional()
+      .describe(
+        'How answers in transcripts meet those that were recorded, some seconds ago; absent before that was looked at.',
+      ),
     live_listeners: z.number(),
   })
   .meta({ id: 'DataHealth' });

@@ -128,6 +128,14 @@ function addReadingCommands(program: Command): void {
       const { show } = await import('./show.ts');
       await show(id, command.optsWithGlobals());
     });
+  program
+    .command('transcripts')
+    .description('compare transcripts with what was recorded; exit code 1 when their tokens differ')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { compareTranscripts } = await import('./transcripts.ts');
+      await compareTranscripts(command.optsWithGlobals());
+    });
 }
 
 function addConfigCommands(program: Command): void {

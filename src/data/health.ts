@@ -1,8 +1,10 @@
 import type { DataHealth } from '#api';
 import type { ArchiveProgress } from '#derive';
 import { type RecorderStatus, withoutDirectories } from '#exchange';
+import type { JoinRate } from '#store';
 import { describeProblem } from './api-problem.ts';
 import type { IndexThreadStatus } from './index-thread/messages.ts';
+import { rateBody } from './join-body.ts';
 import { instantText, present } from './request-summary.ts';
 import type { StoreAccess } from './store-access.ts';
 
@@ -20,6 +22,7 @@ export interface HealthSources {
   readonly liveListeners: () => number;
   readonly indexStatus: () => IndexThreadStatus | undefined;
   readonly transcripts: () => ArchiveProgress | undefined;
+  readonly joinRate: () => JoinRate | undefined;
 }
 
 /** How proxy-data is doing, looked at anew at most four times a second. Never rejects. */
@@ -42,8 +45,10 @@ async function examine({
   liveListeners,
   indexStatus,
   transcripts,
+  joinRate,
 }: HealthSources): Promise<DataHealth> {
   const [database, recorder] = await Promise.all([examineStore(access, engine), readRecorder()]);
+  const rate = joinRate();
   const isConnected = database.trouble === undefined;
   const isRecording = recorder?.state === 'recording';
   return {
@@ -57,6 +62,7 @@ async function examine({
     recorder: describeRecorder(recorder),
     derived: describeIndex(indexStatus()),
     ...describeTranscripts(transcripts()),
+    ...(rate === undefined ? {} : { join: rateBody(rate) }),
     live_listeners: liveListeners(),
   };
 }

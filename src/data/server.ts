@@ -20,6 +20,7 @@ import { routingHandlers } from './handlers/routing.ts';
 import { searchHandlers } from './handlers/search.ts';
 import { statisticsHandlers } from './handlers/statistics.ts';
 import { createHealth } from './health.ts';
+import { createJoinRate } from './join-rate.ts';
 import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -85,6 +86,7 @@ export function createDataServer({
     liveListeners: () => live.listeners,
     indexStatus: () => threads?.index.status,
     transcripts: () => threads?.index.transcripts,
+    joinRate: createJoinRate(threads?.query, monotonicMs),
   });
   const live = createLive({
     access,

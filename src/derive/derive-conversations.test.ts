@@ -13,9 +13,7 @@ import {
 import { makeTempDir, type TempDir } from '#test-support';
 import { archiveTranscripts } from './archive-transcripts.ts';
 import { deriveConversations } from './derive-conversations.ts';
-import { deriveWireAnswers } from './derive-wire-answers.ts';
 import type { Step } from './step.ts';
-import { exchange } from './testing/exchange.ts';
 
 let directory: TempDir;
 let projects: string;
@@ -49,7 +47,7 @@ async function open(): Promise<void> {
     keepsDeleted: true,
     rescanMs: 1_000,
   });
-  steps = [archive, deriveWireAnswers(facts, derived), deriveConversations(transcripts, derived)];
+  steps = [archive, deriveConversations(transcripts, derived)];
 }
 
 async function close(): Promise<void> {
@@ -190,35 +188,6 @@ describe('conversations', () => {
   });
 });
 
-describe('answers in transcripts and on the wire', () => {
-  it('meet by request id, else by message id, and both differences are listed', async () => {
-    put('-app/s1.jsonl', [
-      answer('a1', 'r1', 1),
-      { ...answer('a2', 'r2', 2), requestId: undefined },
-      answer('a3', 'r3', 3),
-    ]);
-    await facts.commit({
-      exchanges: [
-        { ...exchange(1), exchange: { ...exchange(1).exchange, requestIdHeader: 'r1', messageId: 'other' } },
-        {
-          ...exchange(2),
-          exchange: { ...exchange(2).exchange, requestIdHeader: 'r2x', messageId: 'msg_r2' },
-        },
-        {
-          ...exchange(4),
-          exchange: { ...exchange(4).exchange, requestIdHeader: 'r4', messageId: 'msg_r4', sessionId: 's1' },
-        },
-      ],
-      positions: [],
-    });
-    await index();
-    const join = await derived.conversations.join(10);
-    expect(join).toMatchObject({ answers: 3, matched: 2 });
-    expect(join.neverPassed.map(({ requestId }) => requestId)).toEqual(['r3']);
-    expect(join.inNoTranscript.map(({ id }) => id)).toEqual([exchange(4).exchange.id]);
-  });
-});
-
 const recordings = process.env.THROUGHLINE_RECORDINGS;
 // A test that is left out would count as failed: without the recordings there is none.
 if (recordings !== undefined)
@@ -231,7 +200,7 @@ if (recordings !== undefined)
     await index();
     const conversations = await derived.conversations.list({ offset: 0, limit: 100 });
     expect(conversations.length).toBeGreaterThan(5);
-    const { answers } = await derived.conversations.join(0);
+    const { answers } = await derived.join.report(0);
     const ids = new Set<string>();
     for (const path of readdirSync(projects, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.jsonl'),

@@ -90,6 +90,7 @@ function deriveEntry(
   const firstMessage = firstMessageOf(entry);
   const title = entry.kind === 'title' ? entry.blocks[0]?.text : undefined;
   const answer = answerOf(file, entry);
+  const request = requestOf(file, entry);
   return {
     entryId: line.entryId,
     piece,
@@ -101,7 +102,14 @@ function deriveEntry(
     ...(title === undefined ? {} : { title }),
     ...(entry.cwd === undefined ? {} : { cwd: entry.cwd }),
     ...(answer === undefined ? {} : { answer }),
+    ...(request === undefined ? {} : { request }),
   };
+}
+
+function requestOf(file: DerivedEntry['file'], entry: Entry): DerivedEntry['request'] {
+  const { requestRef, requestDigest: digest } = entry;
+  if (requestRef === undefined || digest === undefined) return undefined;
+  return { requestRef, digest, session: entry.requestSessionId ?? entry.sessionId ?? file.conversation };
 }
 
 /** What the user said first, in so many characters. */
@@ -117,13 +125,16 @@ function firstMessageOf({ kind, isMeta, blocks }: Entry): string | undefined {
 /** Counted once for each answer, and credited to the session that asked: forks copy the lines of others. */
 function answerOf(file: DerivedEntry['file'], entry: Entry): DerivedEntry['answer'] {
   const { requestId, messageId, usage, isApiError } = entry;
-  if (requestId === undefined && messageId === undefined) return undefined;
+  const requestRef = entry.kind === 'assistant' ? entry.requestRef : undefined;
+  if ((requestId ?? messageId ?? requestRef) === undefined) return undefined;
   const isAnswer = usage !== undefined || (isApiError && requestId !== undefined);
   if (!isAnswer) return undefined;
   const session = entry.requestSessionId ?? entry.sessionId ?? file.conversation;
   return {
     ...(requestId === undefined ? {} : { requestId }),
     ...(messageId === undefined ? {} : { messageId }),
+    ...(requestRef === undefined ? {} : { requestRef }),
+    isCopy: entry.requestSessionId !== undefined && entry.requestSessionId !== file.conversation,
     session,
     ...(entry.agentId === undefined ? {} : { agent: entry.agentId }),
     ...(entry.model === undefined ? {} : { model: entry.model }),

@@ -1,5 +1,6 @@
-import { type DerivedStore, type Store, type StoredExchange, StoreError, type TextPlace } from '#store';
-import { KnownMessages, type SaidText, saidInExchange } from './said-in-exchange.ts';
+import type { DerivedStore, Store, StoredExchange, TextPlace } from '#store';
+import { unlessDamaged } from './decoded-body.ts';
+import { KnownMessages, saidInExchange } from './said-in-exchange.ts';
 import type { Step } from './step.ts';
 
 /** One piece of work ends after the exchange in which one of these is reached. */
@@ -40,16 +41,6 @@ export async function saidAt(
     place: exchange.sequence,
     sessionId: exchange.sessionId,
     atMs: exchange.receivedAtMs,
-    said: await orNothing(saidInExchange(facts, exchange, known)),
+    said: await unlessDamaged(saidInExchange(facts, exchange, known), []),
   };
-}
-
-/** A damaged body, which is reported elsewhere, must not keep everything after it from being found. */
-async function orNothing(said: Promise<SaidText[]>): Promise<SaidText[]> {
-  try {
-    return await said;
-  } catch (error) {
-    if (error instanceof StoreError && error.code === 'corrupt') return [];
-    throw error;
-  }
 }

@@ -1,9 +1,12 @@
-import type { DerivedStore, Store } from '#store';
+import { dialectOf } from '#formats';
+import type { DerivedStore, Store, StoredExchange } from '#store';
 import type { Step } from './step.ts';
 
 const exchangesPerPiece = 500;
+/** A transcript has an answer some hundred milliseconds after its end, and is read soon afterwards. */
+const timeToBeRead = 60_000;
 
-/** The ids by which answers on the wire are found again in transcripts. */
+/** The requests that transcripts may know of, with the ids by which their answers are found there. */
 export function deriveWireAnswers(facts: Store, derived: DerivedStore): Step {
   return {
     name: 'wire-answers',
@@ -11,19 +14,36 @@ export function deriveWireAnswers(facts: Store, derived: DerivedStore): Step {
       const exchanges = await facts.storedAfter(await derived.position('wire-answers'), exchangesPerPiece);
       const last = exchanges.at(-1);
       if (last === undefined) return 'idle';
-      const answers = exchanges
-        .filter(({ requestIdHeader, messageId }) => requestIdHeader !== undefined || messageId !== undefined)
-        .map((exchange) => ({
-          sequence: exchange.sequence,
-          id: exchange.id,
-          atMs: exchange.receivedAtMs,
-          ...(exchange.requestIdHeader === undefined ? {} : { requestId: exchange.requestIdHeader }),
-          ...(exchange.messageId === undefined ? {} : { messageId: exchange.messageId }),
-          ...(exchange.sessionId === undefined ? {} : { session: exchange.sessionId }),
-          ...(exchange.requestClass === undefined ? {} : { requestClass: exchange.requestClass }),
-        }));
-      await derived.conversations.appendWireAnswers(answers, last.sequence);
+      await derived.join.append(exchanges.flatMap(wireRequest), last.sequence);
       return exchanges.length < exchangesPerPiece ? 'idle' : 'more';
     },
   };
+}
+
+function wireRequest(exchange: StoredExchange): Parameters<DerivedStore['join']['append']>[0][number][] {
+  const { sequence, id, receivedAtMs, status, outcome, errorType } = exchange;
+  const {
+    requestIdHeader: requestId,
+    messageId,
+    sessionId: session,
+    agentId: agent,
+    requestClass,
+  } = exchange;
+  const dialect = dialectOf(exchange.path);
+  if (dialect === undefined || (requestId ?? messageId ?? session) === undefined) return [];
+  return [
+    {
+      sequence,
+      id,
+      atMs: receivedAtMs,
+      dueMs: receivedAtMs + Math.ceil((exchange.closedUs ?? exchange.lastByteUs ?? 0) / 1_000) + timeToBeRead,
+      isAnswered: outcome === 'complete' && (status ?? 500) < 300 && errorType === undefined,
+      isCount: dialect.name === 'anthropic-count-tokens',
+      ...(requestId === undefined ? {} : { requestId }),
+      ...(messageId === undefined ? {} : { messageId }),
+      ...(session === undefined ? {} : { session }),
+      ...(agent === undefined ? {} : { agent }),
+      ...(requestClass === undefined ? {} : { requestClass }),
+    },
+  ];
 }

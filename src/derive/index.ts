@@ -4,6 +4,7 @@
  * thread of proxy-data turns the crank.
  */
 export { type ArchiveProgress, archiveTranscripts } from './archive-transcripts.ts';
+export { compareWireAnswers } from './compare-wire-answers.ts';
 export { openDerivation } from './derivation.ts';
 export { deriveConversations } from './derive-conversations.ts';
 export { deriveRequests } from './derive-requests.ts';

@@ -3,7 +3,6 @@ import { headerValue } from '#exchange';
 import {
   asArray,
   type ByteRange,
-  decodeContent,
   dialectOf,
   parseJson,
   type Said,
@@ -13,6 +12,7 @@ import {
   understandAnswer,
 } from '#formats';
 import type { Store, StoredExchange, TextPlace } from '#store';
+import { decodedBody } from './decoded-body.ts';
 
 export type SaidText = TextPlace['said'][number];
 
@@ -47,14 +47,8 @@ export async function saidInExchange(
 ): Promise<SaidText[]> {
   const dialect = dialectOf(exchange.path);
   if (dialect === undefined || dialect.name === 'anthropic-count-tokens') return [];
-  const request = decoded(
-    await wholeBody(facts, exchange, 'request'),
-    headerValue(exchange.requestHeaders, 'content-encoding'),
-  );
-  const response = decoded(
-    await wholeBody(facts, exchange, 'response'),
-    headerValue(exchange.responseHeaders, 'content-encoding'),
-  );
+  const request = await decodedBody(facts, exchange, 'request');
+  const response = await decodedBody(facts, exchange, 'response');
   const answer = understandAnswer(dialect, response, headerValue(exchange.responseHeaders, 'content-type'));
   const answered =
     answer.assembledMessage && answer.errorType === undefined ? saidInAnswer(answer.assembledMessage) : [];
@@ -86,28 +80,4 @@ function saidInRequest(bytes: Uint8Array, sessionId: string | undefined, known: 
 export function talk({ kind, role, text }: Said): SaidText | undefined {
   if (kind === 'system' || role === 'system') return undefined;
   return { kind, role, text };
-}
-
-/** Larger bodies are read up to here. */
-const bodyBytesMax = 64 * 1024 * 1024;
-
-async function wholeBody(
-  facts: Store,
-  { id }: StoredExchange,
-  side: 'request' | 'response',
-): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  // Deleted since it was listed: nothing was said.
-  for await (const piece of (await facts.body(id, side)) ?? []) {
-    pieces.push(piece);
-    bytes += piece.length;
-    if (bytes >= bodyBytesMax) break;
-  }
-  return Buffer.concat(pieces);
-}
-
-function decoded(bytes: Uint8Array, encoding: string | undefined): Uint8Array {
-  const content = decodeContent(bytes, encoding);
-  return content.ok ? content.bytes : new Uint8Array();
 }

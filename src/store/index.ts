@@ -11,10 +11,10 @@ export type {
   DerivedConversation,
   DerivedConversations,
   DerivedEntry,
-  JoinReport,
   MessagePage,
   SessionUsage,
 } from './derived/derived-conversations.ts';
+export type { DueRequest, JoinRate, JoinReport, JoinTokens } from './derived/derived-join.ts';
 export type {
   DerivedHealth,
   DerivedRequest,

@@ -60,6 +60,7 @@ export function readClaudeEntry(record: JsonObject): Entry {
     isSidechain: record.isSidechain === true,
     requestId: asText(record.requestId, 256),
     messageId: isAnswer ? asText(message?.id, 256) : undefined,
+    requestRef: asText(type === 'api-request' ? record.id : record.requestRef, 128),
     requestDigest: type === 'api-request' ? asText(record.requestDigest, 128) : undefined,
     role: kind === 'user' || isAnswer ? asText(message?.role, 32) : undefined,
     model: isAnswer ? asText(message?.model, 256) : undefined,

@@ -37,6 +37,7 @@ export function readCodexEntry(record: JsonObject): Entry {
     isSidechain: false,
     requestId: undefined,
     messageId: type === 'token_usage_record' ? asText(payload?.response_id, 256) : undefined,
+    requestRef: undefined,
     requestDigest: undefined,
     role: item?.role,
     model: type === 'turn_context' ? asText(payload?.model, 256) : undefined,

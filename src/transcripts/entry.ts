@@ -49,6 +49,8 @@ export interface Entry {
   /** The response header `request-id` of the answer that this line is a part of. */
   readonly requestId?: string;
   readonly messageId?: string;
+  /** Id of the `api-request` line that notes the request; of such a line, its own. */
+  readonly requestRef?: string;
   /** Of `api-request` lines. */
   readonly requestDigest?: string;
   readonly role?: string;

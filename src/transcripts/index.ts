@@ -14,5 +14,6 @@ export type { FileState, TailOutcome, TailRead } from './line-tail.ts';
 export { readLines } from './line-tail.ts';
 export type { TranscriptKind, TranscriptPlace, TranscriptRoot } from './place.ts';
 export { placeOf } from './place.ts';
+export { requestDigest } from './request-digest.ts';
 export type { TranscriptWatch } from './watch.ts';
 export { watchDirectories } from './watch.ts';

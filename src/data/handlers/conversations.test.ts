@@ -62,7 +62,7 @@ beforeAll(async () => {
     hasThreads: true,
     transcripts: { roots: [{ kind: 'claude', directory: directory.join('projects') }], keepsDeleted: true },
   });
-  await server.store(exampleExchange({ number: 1, facts: { requestIdHeader: 'r1' } }));
+  await server.store(exampleExchange({ number: 1, facts: { requestIdHeader: 'r1', sessionId: 's1' } }));
   await indexed(async () => {
     const listed = (await server.json('/api/v2/conversations')) as unknown[];
     const all = await server.json('/api/v2/conversations/s1/messages?include_subagents=true');

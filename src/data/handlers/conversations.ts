@@ -2,6 +2,7 @@ import type { RouteBody, RouteKey } from '#api';
 import { type DerivedConversation, StoreError } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import type { Handlers } from '../handler.ts';
+import { joinBody } from '../join-body.ts';
 import type { ShownEntry, WholeConversation } from '../query-thread/conversation-queries.ts';
 import { refuseUnintended } from '../refuse-unintended.ts';
 import { instantText, present } from '../request-summary.ts';
@@ -14,7 +15,6 @@ type ConversationRoute =
 type Conversation = RouteBody<'conversations.one'>;
 type ConversationLine = Conversation['messages'][number];
 type ConversationMessage = RouteBody<'conversations.messages'>['messages'][number];
-type JoinBody = RouteBody<'conversations.join'>;
 
 /** Conversations as transcripts have them. Names that clients send are compared, never made part of a path. */
 export function conversationHandlers(threads: DataThreads | undefined): Handlers<ConversationRoute> {
@@ -60,35 +60,9 @@ export function conversationHandlers(threads: DataThreads | undefined): Handlers
         },
       };
     },
-    'conversations.join': async ({ query: { limit } }) => {
-      const { answers, matched, neverPassed, inNoTranscript } = await query().ask(
-        'conversations.join',
-        limit,
-      );
-      return {
-        body: {
-          answers,
-          matched,
-          match_rate: answers === 0 ? null : matched / answers,
-          never_passed: neverPassed.map(({ requestId, messageId, session, atMs }) =>
-            known<JoinBody['never_passed'][number]>({
-              requestId,
-              messageId,
-              sessionId: session,
-              time: atMs === null ? null : instantText(atMs),
-            }),
-          ),
-          in_no_transcript: inNoTranscript.map(({ id, session, requestClass, atMs }) =>
-            known<JoinBody['in_no_transcript'][number]>({
-              requestId: id,
-              sessionId: session,
-              requestClass,
-              time: instantText(atMs),
-            }),
-          ),
-        },
-      };
-    },
+    'conversations.join': async ({ query: { limit } }) => ({
+      body: joinBody(await query().ask('conversations.join', limit)),
+    }),
   };
 }
 
@@ -184,10 +158,4 @@ function messageBody(conversationId: string, entry: ShownEntry): ConversationMes
     }),
     ...(entry.message === null ? {} : { content: entry.message }),
   };
-}
-
-/** Leaves out what is null. */
-function known<T extends object>(source: { readonly [K in keyof T]: T[K] | null }): T {
-  const entries = Object.entries(source).filter(([, value]) => value !== null);
-  return Object.fromEntries(entries) as T; // Only null values were left out, and T declares those as optional.
 }

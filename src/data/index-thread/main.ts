@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import {
   type ArchiveProgress,
   archiveTranscripts,
+  compareWireAnswers,
   deriveConversations,
   deriveRequests,
   deriveText,
@@ -89,6 +90,7 @@ function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] 
     ...(config.transcripts.roots.length > 0 ? [told] : []),
     deriveConversations(transcripts, derived),
     deriveTranscriptText(transcripts, derived),
+    compareWireAnswers({ facts, derived, transcripts }, () => Date.now()),
   ];
 }
 

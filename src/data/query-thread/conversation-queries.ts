@@ -57,7 +57,8 @@ export const conversationQueries = {
   },
 
   'conversations.usage': ({ derived }: QuerySources, id: string) => derived.conversations.usage(id),
-  'conversations.join': ({ derived }: QuerySources, limit: number) => derived.conversations.join(limit),
+  'conversations.join': ({ derived }: QuerySources, limit: number) => derived.join.report(limit),
+  'conversations.joinRate': ({ derived }: QuerySources, _input: undefined) => derived.join.rate(),
 } as const;
 
 async function readWhole(

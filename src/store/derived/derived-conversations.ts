@@ -1,6 +1,6 @@
-import type { ExchangeId, Usage } from '#exchange';
+import type { Usage } from '#exchange';
 
-/** What is derived from transcripts, and how it meets what was recorded on the wire. */
+/** What is derived from transcripts. */
 export interface DerivedConversations {
   /**
    * Adds entries and moves the position of `transcript-entries` to the piece `through`, in one transaction. Pieces
@@ -9,8 +9,6 @@ export interface DerivedConversations {
   appendEntries(entries: readonly DerivedEntry[], through: number): Promise<void>;
   /** Takes over what became of files, and moves the position of `transcript-files`. */
   noteFiles(changes: readonly FileChange[], through: number): Promise<void>;
-  /** Adds answers of the wire, and moves the position of `wire-answers`. */
-  appendWireAnswers(answers: readonly WireAnswer[], through: number): Promise<void>;
   /** Newest first. */
   list(page: ConversationPage): Promise<DerivedConversation[]>;
   /** The newest of this session; `project` chooses when several projects have one. */
@@ -22,8 +20,6 @@ export interface DerivedConversations {
   ): Promise<{ readonly total: number; readonly entryIds: readonly number[] }>;
   /** Tokens of a session, each answer counted once and credited to the session that asked. */
   usage(id: string): Promise<SessionUsage>;
-  /** How the answers in transcripts meet those on the wire. */
-  join(limit: number): Promise<JoinReport>;
 }
 
 export interface DerivedEntry {
@@ -39,6 +35,7 @@ export interface DerivedEntry {
   readonly title?: string;
   readonly cwd?: string;
   readonly answer?: TranscriptAnswer;
+  readonly request?: TranscriptRequest;
 }
 
 export interface FileOfEntries {
@@ -53,27 +50,29 @@ export interface FileOfEntries {
 export interface TranscriptAnswer {
   readonly requestId?: string;
   readonly messageId?: string;
+  /** Of the note about its request. */
+  readonly requestRef?: string;
   readonly session?: string;
   readonly agent?: string;
   readonly model?: string;
+  /** A fork copied the line: the session that asked has it in a file of its own. */
+  readonly isCopy: boolean;
   readonly isApiError: boolean;
   readonly usage: Usage;
+}
+
+/** What the client noted about a request that it sent. */
+export interface TranscriptRequest {
+  readonly requestRef: string;
+  /** See `requestDigest`. */
+  readonly digest: string;
+  readonly session: string;
 }
 
 export interface FileChange {
   readonly fileId: number;
   readonly project: string;
   readonly isReplaced: boolean;
-}
-
-export interface WireAnswer {
-  readonly sequence: number;
-  readonly id: ExchangeId;
-  readonly atMs: number;
-  readonly requestId?: string;
-  readonly messageId?: string;
-  readonly session?: string;
-  readonly requestClass?: string;
 }
 
 export interface ConversationPage {
@@ -107,24 +106,4 @@ export interface SessionUsage {
   readonly outputTokens: number;
   readonly cacheReadTokens: number;
   readonly cacheWriteTokens: number;
-}
-
-export interface JoinReport {
-  /** Answers in transcripts, and those of them that were met on the wire. */
-  readonly answers: number;
-  readonly matched: number;
-  /** Answers in transcripts that never passed, the newest first. */
-  readonly neverPassed: readonly {
-    readonly requestId: string | null;
-    readonly messageId: string | null;
-    readonly session: string | null;
-    readonly atMs: number | null;
-  }[];
-  /** Answers on the wire that stand in no transcript, the newest first. */
-  readonly inNoTranscript: readonly {
-    readonly id: ExchangeId;
-    readonly session: string | null;
-    readonly requestClass: string | null;
-    readonly atMs: number;
-  }[];
 }

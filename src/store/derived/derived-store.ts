@@ -1,5 +1,6 @@
 import type { StoredExchange } from '../store.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
+import type { DerivedJoin } from './derived-join.ts';
 import type { DerivedText } from './derived-text.ts';
 import type { RequestSearch } from './request-search.ts';
 import type { Statistics } from './statistics.ts';
@@ -13,6 +14,7 @@ export interface DerivedStore {
   readonly statistics: Statistics;
   readonly text: DerivedText;
   readonly conversations: DerivedConversations;
+  readonly join: DerivedJoin;
   readonly find: RequestSearch;
   /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
   position(step: DerivingStep): Promise<number>;

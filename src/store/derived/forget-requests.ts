@@ -18,7 +18,11 @@ export async function forgetRequests(session: SqlSession, sequences: readonly nu
     `SELECT session, min(sequence) AS first FROM requests WHERE sequence IN ${given} GROUP BY session`,
     [gone],
   );
-  for (const table of ['requests', 'wire_answers', 'text_again'])
+  await session.run(
+    `UPDATE transcript_answers SET sequence = NULL, matched_by = NULL WHERE sequence IN ${given}`,
+    [gone],
+  );
+  for (const table of ['requests', 'wire_answers', 'wire_to_compare', 'text_again'])
     await session.run(`DELETE FROM ${table} WHERE sequence IN ${given}`, [gone]);
   for (const { quarter } of quarters) await recountQuarter(session, quarter);
   for (const { session: id, first } of sessions) {

@@ -1,29 +1,34 @@
-import { exchangeIdFromBytes, exchangeIdToBytes } from '#exchange';
 import type { SqlEngine, SqlSession } from '../sql-engine.ts';
 import type {
   DerivedConversation,
   DerivedConversations,
   DerivedEntry,
   FileChange,
-  JoinReport,
   SessionUsage,
-  WireAnswer,
+  TranscriptRequest,
 } from './derived-conversations.ts';
 import type { DerivedTables } from './derived-tables.ts';
+import { matchAnswer } from './match-answers.ts';
 import { movePosition, positionOf } from './positions.ts';
 
 const conversationColumns = `file_id AS fileId, conversation AS id, kind, project, lines, start_ms AS startMs,
   end_ms AS endMs, first_message AS firstMessage, title, cwd`;
-/** An answer of a transcript that was met on the wire. */
-const isMatched = `(EXISTS (SELECT 1 FROM wire_answers w WHERE w.request_id = a.request_id)
-  OR EXISTS (SELECT 1 FROM wire_answers w WHERE w.message_id = a.message_id))`;
+/** Of one session at a time so many are looked at again. */
+const comparedAgainMax = 200;
 
 export function createDerivedConversations(engine: SqlEngine<DerivedTables>): DerivedConversations {
   return {
     async appendEntries(entries, through) {
       await engine.write(async (session) => {
         const before = await positionOf(session, 'transcript-entries');
-        for (const entry of entries) if (entry.piece > before) await putEntry(session, entry);
+        const sessions = new Set<string>();
+        for (const entry of entries) {
+          if (entry.piece <= before) continue;
+          await putEntry(session, entry);
+          const news = entry.answer?.session ?? entry.request?.session;
+          if (news !== undefined) sessions.add(news);
+        }
+        for (const each of sessions) await compareAgain(session, each);
         await movePosition(session, 'transcript-entries', Math.max(before, through));
       });
       engine.tidy();
@@ -32,13 +37,6 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
       await engine.write(async (session) => {
         for (const change of changes) await noteFile(session, change);
         await movePosition(session, 'transcript-files', through);
-      });
-      engine.tidy();
-    },
-    async appendWireAnswers(answers, through) {
-      await engine.write(async (session) => {
-        for (const answer of answers) await putWireAnswer(session, answer);
-        await movePosition(session, 'wire-answers', through);
       });
       engine.tidy();
     },
@@ -79,31 +77,6 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
       );
       return row!;
     },
-    async join(limit) {
-      const [counts] = await engine.all<{ answers: number; matched: number }>(
-        `SELECT count(*) AS answers, coalesce(sum(${isMatched}), 0) AS matched FROM transcript_answers a`,
-        [],
-      );
-      const neverPassed = await engine.all<JoinReport['neverPassed'][number]>(
-        `SELECT request_id AS requestId, message_id AS messageId, session, at_ms AS atMs FROM transcript_answers a
-         WHERE NOT ${isMatched} ORDER BY at_ms DESC LIMIT ?`,
-        [limit],
-      );
-      const unknown = await engine.all<{
-        id: Uint8Array;
-        session: string | null;
-        requestClass: string | null;
-        atMs: number;
-      }>(
-        `SELECT id, session, request_class AS requestClass, at_ms AS atMs FROM wire_answers w
-         WHERE session IS NOT NULL AND NOT EXISTS (SELECT 1 FROM transcript_answers a WHERE a.answer = 'r:' || w.request_id)
-         AND NOT EXISTS (SELECT 1 FROM transcript_answers a WHERE a.answer = 'm:' || w.message_id)
-         ORDER BY sequence DESC LIMIT ?`,
-        [limit],
-      );
-      const inNoTranscript = unknown.map((row) => ({ ...row, id: exchangeIdFromBytes(row.id) }));
-      return { ...counts!, neverPassed, inNoTranscript };
-    },
   };
 }
 
@@ -141,25 +114,64 @@ async function putEntry(session: SqlSession, entry: DerivedEntry): Promise<void>
     );
   }
   if (entry.answer !== undefined) await putAnswer(session, entry, entry.answer);
+  if (entry.request !== undefined) await putRequest(session, file.fileId, entry.request);
+}
+
+/** A fork copies notes as well: the first one has it. */
+async function putRequest(
+  session: SqlSession,
+  fileId: number,
+  { requestRef, digest, session: name }: TranscriptRequest,
+): Promise<void> {
+  await session.run(
+    `INSERT INTO transcript_requests (request_ref, digest, session, file_id) VALUES (?, ?, ?, ?)
+     ON CONFLICT (request_ref) DO NOTHING`,
+    [requestRef, digest, name, fileId],
+  );
+}
+
+/** Requests of the session that no transcript had may be in what was read now. */
+async function compareAgain(session: SqlSession, name: string): Promise<void> {
+  await session.run(
+    `INSERT INTO wire_to_compare (sequence, due_ms)
+     SELECT sequence, 0 FROM wire_answers WHERE session = ? AND matched_by IS NULL ORDER BY sequence DESC LIMIT ?
+     ON CONFLICT (sequence) DO NOTHING`,
+    [name, comparedAgainMax],
+  );
 }
 
 /** The same answer stands on several lines and, copied by forks, in several files: the last one wins. */
 async function putAnswer(
   session: SqlSession,
-  { entryId, atMs }: DerivedEntry,
+  { entryId, atMs, file }: DerivedEntry,
   answer: NonNullable<DerivedEntry['answer']>,
 ): Promise<void> {
-  const key = answer.requestId === undefined ? `m:${answer.messageId}` : `r:${answer.requestId}`;
-  const { usage } = answer;
-  await session.run(
-    `INSERT OR REPLACE INTO transcript_answers (answer, entry_id, request_id, message_id, session, agent, model, at_ms,
-       is_api_error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  const { usage, requestId, messageId, requestRef } = answer;
+  const key =
+    requestId !== undefined
+      ? `r:${requestId}`
+      : messageId !== undefined
+        ? `m:${messageId}`
+        : `q:${requestRef}`;
+  const [{ sequence } = { sequence: null }] = await session.all<{ sequence: number | null }>(
+    `INSERT INTO transcript_answers (answer, entry_id, file_id, request_id, message_id, request_ref, session, agent, model,
+       at_ms, is_api_error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (answer) DO UPDATE SET entry_id = excluded.entry_id,
+       file_id = ${answer.isCopy ? 'file_id' : 'excluded.file_id'}, message_id = excluded.message_id,
+       request_ref = excluded.request_ref,
+       session = CASE WHEN sequence IS NULL THEN excluded.session ELSE session END, agent = excluded.agent, model = excluded.model,
+       at_ms = excluded.at_ms, is_api_error = excluded.is_api_error, input_tokens = excluded.input_tokens,
+       output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
+       cache_write_tokens = excluded.cache_write_tokens
+     RETURNING sequence`,
     [
       key,
       entryId,
-      answer.requestId ?? null,
-      answer.messageId ?? null,
+      file.fileId,
+      requestId ?? null,
+      messageId ?? null,
+      requestRef ?? null,
       answer.session ?? null,
       answer.agent ?? null,
       answer.model ?? null,
@@ -171,6 +183,12 @@ async function putAnswer(
       usage.cacheWriteTokens ?? null,
     ],
   );
+  if (sequence === null)
+    await matchAnswer(session, {
+      answer: key,
+      ...(requestId === undefined ? {} : { requestId }),
+      ...(messageId === undefined ? {} : { messageId }),
+    });
 }
 
 async function noteFile(session: SqlSession, { fileId, project, isReplaced }: FileChange): Promise<void> {
@@ -185,20 +203,4 @@ async function noteFile(session: SqlSession, { fileId, project, isReplaced }: Fi
   // What the file said about usage was so all the same.
   await session.run('DELETE FROM transcript_entries WHERE file_id = ?', [fileId]);
   await session.run('DELETE FROM conversation_files WHERE file_id = ?', [fileId]);
-}
-
-async function putWireAnswer(session: SqlSession, answer: WireAnswer): Promise<void> {
-  await session.run(
-    `INSERT OR REPLACE INTO wire_answers (sequence, id, at_ms, request_id, message_id, session, request_class)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    [
-      answer.sequence,
-      exchangeIdToBytes(answer.id),
-      answer.atMs,
-      answer.requestId ?? null,
-      answer.messageId ?? null,
-      answer.session ?? null,
-      answer.requestClass ?? null,
-    ],
-  );
 }

@@ -1,5 +1,6 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
+import type { DerivedJoin } from './derived-join.ts';
 import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
 import type { DerivedText } from './derived-text.ts';
@@ -8,6 +9,7 @@ import { NameTable } from './name-table.ts';
 import { positionOf } from './positions.ts';
 import type { RequestSearch } from './request-search.ts';
 import { createDerivedConversations } from './sql-derived-conversations.ts';
+import { createDerivedJoin } from './sql-derived-join.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
 import { SqlDerivedText } from './sql-derived-text.ts';
 import { SqlRequestSearch } from './sql-request-search.ts';
@@ -21,6 +23,7 @@ export class SqlDerivedStore implements DerivedStore {
   readonly statistics: Statistics;
   readonly text: DerivedText;
   readonly conversations: DerivedConversations;
+  readonly join: DerivedJoin;
   readonly find: RequestSearch;
   readonly #engine: SqlEngine<DerivedTables>;
 
@@ -28,6 +31,7 @@ export class SqlDerivedStore implements DerivedStore {
     const names = new NameTable();
     this.#engine = engine;
     this.conversations = createDerivedConversations(engine);
+    this.join = createDerivedJoin(engine);
     this.requests = new SqlDerivedRequests(engine, names);
     this.statistics = new SqlStatistics(engine, new NameReader(engine));
     this.find = new SqlRequestSearch(engine, textIndex);

@@ -30,8 +30,10 @@ CREATE INDEX transcript_entries_by_file ON transcript_entries (file_id);
 CREATE TABLE transcript_answers (
   answer TEXT PRIMARY KEY,
   entry_id INTEGER NOT NULL,
+  file_id INTEGER NOT NULL,
   request_id TEXT,
   message_id TEXT,
+  request_ref TEXT,
   session TEXT,
   agent TEXT,
   model TEXT,
@@ -40,9 +42,27 @@ CREATE TABLE transcript_answers (
   input_tokens INTEGER,
   output_tokens INTEGER,
   cache_read_tokens INTEGER,
-  cache_write_tokens INTEGER
+  cache_write_tokens INTEGER,
+  -- Of the request on the wire, and by what it was found: the place in matchKinds.
+  sequence INTEGER,
+  matched_by INTEGER
 ) WITHOUT ROWID;
-CREATE INDEX transcript_answers_by_session ON transcript_answers (session);
+CREATE INDEX transcript_answers_by_session ON transcript_answers (session, sequence);
+CREATE INDEX transcript_answers_by_file ON transcript_answers (file_id);
+CREATE INDEX transcript_answers_by_message_id ON transcript_answers (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX transcript_answers_by_request_ref ON transcript_answers (request_ref) WHERE request_ref IS NOT NULL;
+CREATE INDEX transcript_answers_by_sequence ON transcript_answers (sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX transcript_answers_alone ON transcript_answers (at_ms) WHERE sequence IS NULL;
+-- What clients note about the requests that they send.
+CREATE TABLE transcript_requests (
+  request_ref TEXT PRIMARY KEY,
+  digest TEXT NOT NULL,
+  session TEXT NOT NULL,
+  file_id INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX transcript_requests_by_digest ON transcript_requests (digest);
+CREATE INDEX transcript_requests_by_session ON transcript_requests (session);
+CREATE INDEX transcript_requests_by_file ON transcript_requests (file_id);
 CREATE TABLE wire_answers (
   sequence INTEGER PRIMARY KEY,
   id BLOB NOT NULL,
@@ -50,8 +70,21 @@ CREATE TABLE wire_answers (
   request_id TEXT,
   message_id TEXT,
   session TEXT,
-  request_class TEXT
+  agent TEXT,
+  request_class TEXT,
+  is_answered INTEGER NOT NULL,
+  is_count INTEGER NOT NULL,
+  digest TEXT,
+  matched_by INTEGER
 );
 CREATE INDEX wire_answers_by_request_id ON wire_answers (request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX wire_answers_by_message_id ON wire_answers (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX wire_answers_by_session ON wire_answers (session, matched_by) WHERE session IS NOT NULL;
+CREATE INDEX wire_answers_alone ON wire_answers (sequence) WHERE matched_by IS NULL AND session IS NOT NULL;
+-- Requests whose ids are in no transcript yet.
+CREATE TABLE wire_to_compare (
+  sequence INTEGER PRIMARY KEY,
+  due_ms INTEGER NOT NULL
+);
+CREATE INDEX wire_to_compare_by_due ON wire_to_compare (due_ms);
 `;
