@@ -25,6 +25,11 @@ export const eventRoutes = {
         health: dataHealth
           .pick({ status: true, database: true, recorder: true })
           .describe('At the start and when a state changes.'),
+        index: dataHealth
+          .pick({ derived: true, transcripts: true })
+          .describe(
+            'How far statistics, search and transcripts are; at the start and when that changes, at most once a second.',
+          ),
         reset: place.describe(
           'Events were missed, after a long break or because the database is another one: load the list again.',
         ),

@@ -44,6 +44,25 @@ export const dataHealth = z
           .optional()
           .describe('While rebuilding: answers come from what was derived before, instead of from a part.'),
         of: z.number().optional().describe('How many were ever recorded.'),
+        percent: z
+          .number()
+          .optional()
+          .describe('Of everything that is there, requests and transcripts, rounded down.'),
+        requests_per_second: z.number().optional().describe('Over the last half minute.'),
+        eta_seconds: z
+          .number()
+          .optional()
+          .describe('Until everything that is there now is derived; absent while nobody can tell.'),
+        behind_seconds: z
+          .number()
+          .optional()
+          .describe(
+            'For how long something has been recorded that is not derived; 0 while there is nothing.',
+          ),
+        transcripts: z
+          .strictObject({ through: z.number(), of: z.number() })
+          .optional()
+          .describe('How far transcripts are derived, in pieces of the archive.'),
         trouble: z.string().optional(),
       })
       .describe('Statistics, search and everything else that is computed from what was recorded.'),
@@ -55,6 +74,9 @@ export const dataHealth = z
         files: z.number(),
         bytes: z.number().describe('Of all files that were seen.'),
         bytes_archived: z.number(),
+        percent: z.number(),
+        bytes_per_second: z.number().optional().describe('Over the last half minute.'),
+        eta_seconds: z.number().optional().describe('Absent while nobody can tell.'),
         unreadable: z.number().describe('Files and directories that could not be read.'),
       })
       .optional()

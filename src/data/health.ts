@@ -4,6 +4,7 @@ import { type RecorderStatus, withoutDirectories } from '#exchange';
 import type { JoinRate } from '#store';
 import { describeProblem } from './api-problem.ts';
 import type { IndexThreadStatus } from './index-thread/messages.ts';
+import type { IndexThread } from './index-thread/start.ts';
 import { rateBody } from './join-body.ts';
 import { instantText, present } from './request-summary.ts';
 import type { StoreAccess } from './store-access.ts';
@@ -20,9 +21,9 @@ export interface HealthSources {
   readonly engine: string;
   readonly nowMs: () => number;
   readonly liveListeners: () => number;
-  readonly indexStatus: () => IndexThreadStatus | undefined;
-  readonly transcripts: () => ArchiveProgress | undefined;
   readonly joinRate: () => JoinRate | undefined;
+  /** What derives, as far as it is known here. */
+  readonly index: () => Pick<IndexThread, 'status' | 'transcripts' | 'behindSinceMs'> | undefined;
 }
 
 /** How proxy-data is doing, looked at anew at most four times a second. Never rejects. */
@@ -43,26 +44,26 @@ async function examine({
   version,
   nowMs,
   liveListeners,
-  indexStatus,
-  transcripts,
   joinRate,
+  index,
 }: HealthSources): Promise<DataHealth> {
   const [database, recorder] = await Promise.all([examineStore(access, engine), readRecorder()]);
   const rate = joinRate();
   const isConnected = database.trouble === undefined;
+  const { status: indexStatus, transcripts, behindSinceMs } = index() ?? {};
   const isRecording = recorder?.state === 'recording';
   return {
     status: !isConnected ? 'unavailable' : isRecording ? 'ok' : 'degraded',
     service: 'proxy-data',
     version,
     database: isConnected ? 'connected' : 'unavailable',
-    indexer: transcripts() === undefined ? 'not_configured' : 'running',
+    indexer: transcripts === undefined ? 'not_configured' : 'running',
     timestamp: instantText(nowMs()),
     database_detail: database,
     recorder: describeRecorder(recorder),
-    derived: describeIndex(indexStatus()),
-    ...describeTranscripts(transcripts()),
     ...(rate === undefined ? {} : { join: rateBody(rate) }),
+    derived: describeIndex(indexStatus, behindSinceMs),
+    ...describeTranscripts(transcripts),
     live_listeners: liveListeners(),
   };
 }
@@ -83,8 +84,17 @@ async function examineStore(access: StoreAccess, engine: string): Promise<DataHe
 
 function describeTranscripts(progress: ArchiveProgress | undefined): Pick<DataHealth, 'transcripts'> {
   if (progress === undefined) return {};
-  const { bytesArchived, ...rest } = progress;
-  return { transcripts: { ...rest, bytes_archived: bytesArchived } };
+  const { bytesArchived, bytesPerSecond, leftSeconds, ...rest } = progress;
+  return {
+    transcripts: {
+      ...rest,
+      bytes_archived: bytesArchived,
+      percent: percentOf(bytesArchived, rest.bytes),
+      ...(rest.state === 'current'
+        ? {}
+        : present({ bytes_per_second: rounded(bytesPerSecond), eta_seconds: rounded(leftSeconds) })),
+    },
+  };
 }
 
 function describeRecorder(status: RecorderStatus | undefined): DataHealth['recorder'] {
@@ -102,14 +112,35 @@ function describeRecorder(status: RecorderStatus | undefined): DataHealth['recor
   };
 }
 
-function describeIndex(status: IndexThreadStatus | undefined): DataHealth['derived'] {
+function describeIndex(
+  status: IndexThreadStatus | undefined,
+  behindSinceMs: number | undefined,
+): DataHealth['derived'] {
   if (status === undefined) return { state: 'not-running' };
   if (status.state === 'elsewhere') return { state: 'elsewhere' };
+  const { through, of, transcripts, perSecond, leftSeconds } = status;
+  const behindSeconds = behindSinceMs === undefined ? 0 : (performance.now() - behindSinceMs) / 1000;
   return {
     state: status.state,
-    through: status.through,
-    of: status.of,
+    through,
+    of,
+    percent: Math.min(percentOf(through, of), percentOf(transcripts.through, transcripts.of)),
+    behind_seconds: Math.round(behindSeconds * 10) / 10,
+    transcripts,
+    // Who is at the end has no pace worth telling, and readers of events none that changes by itself.
+    ...(status.state === 'current'
+      ? {}
+      : present({ requests_per_second: rounded(perSecond), eta_seconds: rounded(leftSeconds) })),
     ...(status.state === 'rebuilding' ? { serves_earlier: status.servesEarlier } : {}),
     ...present({ trouble: status.trouble === undefined ? undefined : withoutDirectories(status.trouble) }),
   };
+}
+
+/** Rounded down, so that 100 means that nothing is left. */
+function percentOf(done: number, of: number): number {
+  return of <= 0 ? 100 : Math.floor((Math.min(done, of) / of) * 100);
+}
+
+function rounded(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.round(value);
 }

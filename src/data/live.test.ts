@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { openStore } from '#store';
@@ -65,7 +65,8 @@ describe('live events', () => {
     await using listener = await listenToEvents(data.url + path);
     await listener.next('ready');
     await data.writer.close();
-    for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
+    // In one go: the server, in this same thread, must not make new ones in between.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(data.databasePath + suffix, { force: true });
     const writer = await openStore({ engine: 'sqlite', path: data.databasePath }, { role: 'writer' });
     await writer.commit({ exchanges: [exampleExchange({ number: 20 })], positions: [] });
     // Whether the first one is in it already depends on when it was looked at.
@@ -84,7 +85,8 @@ describe('live events', () => {
     const { id } = await before.next('ready');
     await before[Symbol.asyncDispose]();
     await data.writer.close();
-    for (const suffix of ['', '-wal', '-shm']) await rm(data.databasePath + suffix, { force: true });
+    // In one go: the server, in this same thread, must not make new ones in between.
+    for (const suffix of ['', '-wal', '-shm']) rmSync(data.databasePath + suffix, { force: true });
     const writer = await openStore({ engine: 'sqlite', path: data.databasePath }, { role: 'writer' });
     const anew = Array.from({ length: 9 }, (_, number) => exampleExchange({ number: 20 + number }));
     await writer.commit({ exchanges: anew, positions: [] });

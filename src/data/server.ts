@@ -20,6 +20,7 @@ import { routingHandlers } from './handlers/routing.ts';
 import { searchHandlers } from './handlers/search.ts';
 import { statisticsHandlers } from './handlers/statistics.ts';
 import { createHealth } from './health.ts';
+import { indexMetrics } from './index-metrics.ts';
 import { createJoinRate } from './join-rate.ts';
 import { createLive, type Live } from './live.ts';
 import type { Logger } from './log.ts';
@@ -84,9 +85,8 @@ export function createDataServer({
     nowMs,
     readRecorder,
     liveListeners: () => live.listeners,
-    indexStatus: () => threads?.index.status,
-    transcripts: () => threads?.index.transcripts,
     joinRate: createJoinRate(threads?.query, monotonicMs),
+    index: () => threads?.index,
   });
   const live = createLive({
     access,
@@ -135,7 +135,11 @@ export function createDataServer({
         health,
         isDraining: () => isDraining,
         metricsText: async () =>
-          metrics.render([...liveMetrics(live), ...recorderMetrics(await readRecorder(), nowMs())]),
+          metrics.render([
+            ...liveMetrics(live),
+            ...indexMetrics(threads?.index),
+            ...recorderMetrics(await readRecorder(), nowMs()),
+          ]),
       }),
     },
     onRoute: ({ incoming }, key) => routes.set(incoming, key),

@@ -1,7 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
+import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import { besideStore, openDerivedStore, openStore, setAside } from '#store';
-import { waitFor } from '#test-support';
+import { listenToEvents, waitFor } from '#test-support';
 import { exampleExchange } from './testing/example-exchange.ts';
 import { type RunningServer, runServer } from './testing/running-server.ts';
 
@@ -25,8 +26,45 @@ describe('the threads of proxy-data', () => {
     await server.store(exampleExchange({ number: 1 }), exampleExchange({ number: 2 }));
     const isDone = ({ state, through }: Record<string, unknown>) => state === 'current' && through === 2;
     await waitFor(async () => isDone(await derivedOf(server)), { what: 'both to be derived' });
-    expect(await derivedOf(server)).toEqual({ state: 'current', through: 2, of: 2 });
+    expect(await derivedOf(server)).toEqual({
+      state: 'current',
+      through: 2,
+      of: 2,
+      percent: 100,
+      behind_seconds: 0,
+      transcripts: { through: 0, of: 0 },
+    });
     expect(await server.threads?.query.ask('derived.health', undefined)).toMatchObject({ requests: 2 });
+  });
+
+  it('tell everybody how far they are: readers of events, of health and of metrics', async () => {
+    const server = await start();
+    await using listener = await listenToEvents(`${server.url}/api/v2/events`);
+    await server.store(...Array.from({ length: 20 }, (_, number) => exampleExchange({ number })));
+    type Told = { derived: { state: string; through: number; of: number; percent: number } };
+    const seen: Told['derived'][] = [];
+    while (seen.at(-1)?.state !== 'current' || seen.at(-1)?.through !== 20)
+      seen.push(((await listener.next('index')).json as Told).derived);
+    expect(seen.at(-1)).toMatchObject({ of: 20, percent: 100 });
+    const metrics = await (await server.get('/metrics')).text();
+    expect(metrics).toContain('throughline_data_index_lag_requests 0\n');
+    expect(metrics).toContain('throughline_data_index_lag_seconds 0\n');
+    expect(metrics).toContain('throughline_data_index_lag_transcript_pieces 0\n');
+  });
+
+  it('say for how long something has been missing while they cannot work', async () => {
+    const server = await start();
+    await server.store(exampleExchange({ number: 1 }));
+    await waitFor(async () => (await derivedOf(server)).through === 1);
+    // What derives may not write while somebody else does.
+    const path = besideStore({ engine: 'sqlite', path: server.databasePath }, 'derived');
+    const other = new Database(path);
+    other.exec('BEGIN IMMEDIATE');
+    await server.store(exampleExchange({ number: 2 }));
+    await waitFor(async () => Number((await derivedOf(server)).behind_seconds) > 0);
+    expect(await (await server.get('/metrics')).text()).toMatch(/index_lag_seconds [0-9.]*[1-9]/);
+    other.close();
+    await waitFor(async () => (await derivedOf(server)).behind_seconds === 0);
   });
 
   it('refuse queries after they have ended', async () => {

@@ -8,6 +8,7 @@ import {
   type TranscriptWatch,
   walkTranscripts,
 } from '#transcripts';
+import { Pace } from './pace.ts';
 import type { Step, StepResult } from './step.ts';
 
 export interface ArchiveOptions {
@@ -31,6 +32,10 @@ export interface ArchiveProgress {
   /** Bytes of all files that were seen, and those of them that are archived. */
   readonly bytes: number;
   readonly bytesArchived: number;
+  /** Over the last half minute; absent while too little was seen. */
+  readonly bytesPerSecond?: number;
+  /** Absent while nobody can tell, as in the first look at everything. */
+  readonly leftSeconds?: number;
   /** Files and directories that could not be read, in the last look at everything. */
   readonly unreadable: number;
 }
@@ -88,6 +93,7 @@ export function archiveTranscripts(store: TranscriptStore, options: ArchiveOptio
   let unreadable = 0;
   let found = 0;
   let wantsRescan = false;
+  const pace = new Pace();
 
   async function run(): Promise<StepResult> {
     known ??= await readKnown();
@@ -120,6 +126,7 @@ export function archiveTranscripts(store: TranscriptStore, options: ArchiveOptio
       }
       await commit(batches);
       if (isLooking && walks.length === 0) await finishLook();
+      pace.note(clockMs(), sums().bytesArchived);
     } catch (error) {
       // What was gathered is lost with the transaction: what is archived is asked for again.
       known = undefined;
@@ -129,6 +136,16 @@ export function archiveTranscripts(store: TranscriptStore, options: ArchiveOptio
       throw error;
     }
     return walks.length > 0 || unfinished.size > 0 ? 'more' : 'idle';
+  }
+
+  function sums(): { bytes: number; bytesArchived: number } {
+    let bytes = 0;
+    let bytesArchived = 0;
+    for (const { size, archived } of known?.values() ?? []) {
+      bytes += Math.max(size, archived.readTo);
+      bytesArchived += archived.readTo;
+    }
+    return { bytes, bytesArchived };
   }
 
   async function readKnown(): Promise<Map<string, KnownFile>> {
@@ -275,15 +292,20 @@ export function archiveTranscripts(store: TranscriptStore, options: ArchiveOptio
       wantsRescan = true;
     },
     get progress(): ArchiveProgress {
-      let bytes = 0;
-      let bytesArchived = 0;
-      for (const { size, archived } of known?.values() ?? []) {
-        bytes += Math.max(size, archived.readTo);
-        bytesArchived += archived.readTo;
-      }
+      const { bytes, bytesArchived } = sums();
       const isReading = walks.length > 0 || unfinished.size > 0;
       const state = !hasLooked ? 'scanning' : isReading ? 'reading' : 'current';
-      return { state, files: known?.size ?? 0, bytes, bytesArchived, unreadable };
+      const bytesPerSecond = pace.perSecond;
+      const leftSeconds = hasLooked ? pace.secondsFor(bytes - bytesArchived) : undefined;
+      return {
+        state,
+        files: known?.size ?? 0,
+        bytes,
+        bytesArchived,
+        ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+        ...(leftSeconds === undefined ? {} : { leftSeconds }),
+        unreadable,
+      };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DerivedStore, type Store, StoreError, type TranscriptStore } from '#store';
+import { Pace } from './pace.ts';
 import type { Step } from './step.ts';
 
 /** The databases that the indexer works on. */
@@ -36,9 +37,15 @@ export interface IndexerStatus {
   readonly state: 'deriving' | 'rebuilding' | 'current' | 'trouble';
   /** While rebuilding: what was derived before is still there to be read. */
   readonly servesEarlier: boolean;
-  /** Sequence up to which exchanges are derived, of the last one that is recorded. */
+  /** Sequence up to which everything about exchanges is derived, of the last one that is recorded. */
   readonly through: number;
   readonly of: number;
+  /** The same of archived transcripts, in pieces. */
+  readonly transcripts: { readonly through: number; readonly of: number };
+  /** Exchanges in a second, over the last half minute; absent while too little was seen. */
+  readonly perSecond?: number;
+  /** Until everything that is there now is derived; absent while nobody can tell. */
+  readonly leftSeconds?: number;
   /** What is wrong, as a sentence for a person. */
   readonly trouble?: string;
 }
@@ -46,7 +53,13 @@ export interface IndexerStatus {
 /** Turns the crank of all steps until the signal ends it; trouble with a store is waited out. Rejects on a bug only. */
 export async function runIndexer(options: IndexerOptions): Promise<void> {
   const { signal, onStatus, troubleMs } = options;
-  let status: IndexerStatus = { state: 'deriving', servesEarlier: false, through: 0, of: 0 };
+  let status: IndexerStatus = {
+    state: 'deriving',
+    servesEarlier: false,
+    through: 0,
+    of: 0,
+    transcripts: { through: 0, of: 0 },
+  };
   const say = (next: IndexerStatus): void => {
     status = next;
     onStatus(next);
@@ -84,7 +97,8 @@ async function workOn(
   { steps: stepsOf, signal, idleMs }: IndexerOptions,
   say: (status: IndexerStatus) => void,
 ): Promise<boolean> {
-  const { facts, derived, derivation } = stores;
+  const { derived, derivation } = stores;
+  const progress = progressOf(stores);
   const steps = stepsOf(stores);
   const servesEarlier = stores.kind === 'replacement';
   let isCatchingUp = stores.kind !== 'going-on';
@@ -96,8 +110,7 @@ async function workOn(
     say({
       state: isCatchingUp ? 'rebuilding' : hasMore ? 'deriving' : 'current',
       servesEarlier,
-      through: await derived.position('requests'),
-      of: await facts.lastSequence(),
+      ...(await progress()),
     });
     // Also between pieces others get their turn: messages are read in it.
     await pause(hasMore ? 0 : idleMs, signal);
@@ -105,6 +118,36 @@ async function workOn(
     if (!servesEarlier && (await derived.derivation()) !== derivation) return false;
   }
   return false;
+}
+
+/** What is done of everything that is there, and how fast that goes. */
+function progressOf({ facts, derived, transcripts }: IndexerStores) {
+  const exchanges = new Pace();
+  const pieces = new Pace();
+  return async (): Promise<Omit<IndexerStatus, 'state' | 'servesEarlier' | 'trouble'>> => {
+    const [at, of, archive] = await Promise.all([
+      derived.positions(),
+      facts.lastSequence(),
+      transcripts.counts(),
+    ]);
+    const through = Math.min(at.requests ?? 0, at.text ?? 0, at['wire-answers'] ?? 0);
+    const piece = Math.min(at['transcript-entries'] ?? 0, at['transcript-text'] ?? 0);
+    // What the last piece was of may be forgotten by now.
+    const pieceOf = Math.max(archive.lastPiece, piece);
+    const nowMs = performance.now();
+    exchanges.note(nowMs, through);
+    pieces.note(nowMs, piece);
+    const perSecond = exchanges.perSecond;
+    // They take turns, so the longer one says when everything is done.
+    const left = [exchanges.secondsFor(of - through), pieces.secondsFor(pieceOf - piece)];
+    return {
+      through,
+      of,
+      transcripts: { through: piece, of: pieceOf },
+      ...(perSecond === undefined ? {} : { perSecond }),
+      ...(left.includes(undefined) ? {} : { leftSeconds: Math.max(...left.map((each) => each ?? 0)) }),
+    };
+  };
 }
 
 /** Each step once, so that a long one does not keep the others waiting. True when one of them has more. */

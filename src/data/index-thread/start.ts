@@ -6,6 +6,8 @@ import type { FromIndexThread, IndexThreadConfig, IndexThreadStatus, ToIndexThre
 export interface IndexThread {
   /** What it said last; undefined before it said anything. */
   readonly status: IndexThreadStatus | undefined;
+  /** Since when, on the monotonic clock, not everything that is recorded is derived; undefined while everything is. */
+  readonly behindSinceMs: number | undefined;
   /** How far transcripts are archived, as it said last. */
   readonly transcripts: ArchiveProgress | undefined;
   /** Looks at all transcripts at once; what was read is not read again. */
@@ -18,6 +20,7 @@ export interface IndexThread {
 export async function startIndexThread(config: IndexThreadConfig, log: Logger): Promise<IndexThread> {
   let status: IndexThreadStatus | undefined;
   let transcripts: ArchiveProgress | undefined;
+  let behindSinceMs: number | undefined = performance.now();
   const thread: ProgramThread<ToIndexThread> = await startThread<ToIndexThread, FromIndexThread>('index', {
     data: {
       dataDir: config.dataDir,
@@ -27,17 +30,24 @@ export async function startIndexThread(config: IndexThreadConfig, log: Logger): 
     memoryMegabytes: 256,
     log,
     onMessage(message) {
-      if (message.kind === 'status') status = message.status;
+      if (message.kind === 'status') {
+        status = message.status;
+        behindSinceMs = isDone(message.status) ? undefined : (behindSinceMs ?? performance.now());
+      }
       if (message.kind === 'transcripts') transcripts = message.progress;
     },
     onEnd() {
       status = undefined;
       transcripts = undefined;
+      behindSinceMs ??= performance.now();
     },
   });
   return {
     get status() {
       return status;
+    },
+    get behindSinceMs() {
+      return behindSinceMs;
     },
     get transcripts() {
       return transcripts;
@@ -50,4 +60,9 @@ export async function startIndexThread(config: IndexThreadConfig, log: Logger): 
       return thread.stop(5_000);
     },
   };
+}
+
+/** Another process that derives says for itself how far it is. */
+function isDone(status: IndexThreadStatus): boolean {
+  return status.state === 'current' || status.state === 'elsewhere';
 }

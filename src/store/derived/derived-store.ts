@@ -18,6 +18,8 @@ export interface DerivedStore {
   readonly find: RequestSearch;
   /** How far a step has come; 0 when it has not begun. The rows of a step and its position are written together. */
   position(step: DerivingStep): Promise<number>;
+  /** All of them; absent = not begun. */
+  positions(): Promise<Readonly<Partial<Record<DerivingStep, number>>>>;
   /** What its rows are derived from, and how, as `beginDerivation` was told; undefined in an empty one. */
   derivation(): Promise<string | undefined>;
   beginDerivation(derivation: string): Promise<void>;

@@ -8,6 +8,16 @@ export async function positionOf(session: Pick<SqlSession, 'all'>, step: Derivin
   return row?.position ?? 0;
 }
 
+export async function allPositions(
+  session: Pick<SqlSession, 'all'>,
+): Promise<Partial<Record<DerivingStep, number>>> {
+  const rows = await session.all<{ step: string; position: number }>(
+    'SELECT step, position FROM positions',
+    [],
+  );
+  return Object.fromEntries(rows.map(({ step, position }) => [step, position]));
+}
+
 export async function movePosition(session: SqlSession, step: DerivingStep, position: number): Promise<void> {
   await session.run(
     'INSERT INTO positions (step, position) VALUES (?, ?) ON CONFLICT (step) DO UPDATE SET position = excluded.position',

@@ -6,7 +6,7 @@ import type { DerivedTables } from './derived-tables.ts';
 import type { DerivedText } from './derived-text.ts';
 import { NameReader } from './name-reader.ts';
 import { NameTable } from './name-table.ts';
-import { positionOf } from './positions.ts';
+import { allPositions, positionOf } from './positions.ts';
 import type { RequestSearch } from './request-search.ts';
 import { createDerivedConversations } from './sql-derived-conversations.ts';
 import { createDerivedJoin } from './sql-derived-join.ts';
@@ -40,6 +40,10 @@ export class SqlDerivedStore implements DerivedStore {
 
   position(step: DerivingStep): Promise<number> {
     return positionOf(this.#engine, step);
+  }
+
+  positions(): Promise<Readonly<Partial<Record<DerivingStep, number>>>> {
+    return allPositions(this.#engine);
   }
 
   async derivation(): Promise<string | undefined> {
