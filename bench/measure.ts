@@ -52,3 +52,9 @@ export function option(name: string, fallback: number): number {
     throw new RangeError(`--${name} must be a whole number, got ${given}`);
   return value;
 }
+
+/** A text from the command line, `--name=text`. */
+export function textOption(name: string): string | undefined {
+  const prefix = `--${name}=`;
+  return process.argv.find((argument) => argument.startsWith(prefix))?.slice(prefix.length);
+}
