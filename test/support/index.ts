@@ -62,6 +62,7 @@ export { type JournaledExchange, readExchanges } from './read-exchanges.ts';
 export type { ConnectionEnd, ReceivedRequest } from './received-request.ts';
 export { type RecordState, recordSettled, recordState } from './record-settled.ts';
 export { type RecordedExchange, type Recording, recordings } from './recorded-exchanges.ts';
+export { answersIn, recordedSessions } from './recorded-sessions.ts';
 export { type AnswerPiece, drip, type ScriptedAnswer, slices } from './scripted-answer.ts';
 export { type SeededRandom, seededRandom } from './seeded-random.ts';
 export { steadyAnswer, steadyRequest } from './steady-exchange.ts';
