@@ -138,6 +138,7 @@ function answerOf(file: DerivedEntry['file'], entry: Entry): DerivedEntry['answe
     session,
     ...(entry.agentId === undefined ? {} : { agent: entry.agentId }),
     ...(entry.model === undefined ? {} : { model: entry.model }),
+    ...(entry.gitBranch === undefined ? {} : { branch: entry.gitBranch }),
     isApiError,
     usage: usage ?? {},
   };

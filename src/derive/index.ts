@@ -7,6 +7,7 @@ export { type ArchiveProgress, archiveTranscripts } from './archive-transcripts.
 export { compareWireAnswers } from './compare-wire-answers.ts';
 export { openDerivation } from './derivation.ts';
 export { deriveConversations } from './derive-conversations.ts';
+export { deriveDetails } from './derive-details.ts';
 export { deriveRequests } from './derive-requests.ts';
 export { deriveText } from './derive-text.ts';
 export { deriveTranscriptText } from './derive-transcript-text.ts';

@@ -5,7 +5,7 @@
  * Read `query.ts` first (the tree), then `parse-query.ts`.
  */
 export { findInText, isLiteral, type Snippet, type Span, snippetOf, tokensOf } from './find-in-text.ts';
-export { type QueryKey, queryKeys } from './keys.ts';
+export { notSearched, type QueryKey, queryKeys } from './keys.ts';
 export { type Interval, intervalOf } from './moment.ts';
 export { parseQuery, queryBounds } from './parse-query.ts';
 export { parseWords } from './parse-words.ts';

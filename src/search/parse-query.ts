@@ -1,7 +1,15 @@
-import { definitionOf, isQueryKey, type QueryKey, queryKeys, type ValueKind } from './keys.ts';
+import {
+  definitionOf,
+  isQueryKey,
+  notSearched,
+  type QueryKey,
+  queryKeys,
+  textKey,
+  type ValueKind,
+} from './keys.ts';
 import { isMoment } from './moment.ts';
 import { nearest } from './nearest.ts';
-import type { Comparison, KeyQuery, Measure, Query, TextQuery, Value, ValueTest } from './query.ts';
+import type { Comparison, Measure, Query, TextQuery, Value, ValueTest } from './query.ts';
 import { type QueryProblem, Refusal } from './query-problem.ts';
 import { examplesOf, readQuantity } from './read-quantity.ts';
 import { Scanner } from './scanner.ts';
@@ -144,9 +152,11 @@ class Reader {
     return { kind: 'text', text, isQuoted: false, isPrefix };
   }
 
-  #keyed(written: string, at: number): KeyQuery {
+  #keyed(written: string, at: number): Query {
     const scanner = this.#scanner;
     const key = written.toLowerCase();
+    if (key === textKey) return this.#textAfterKey();
+    this.#refuseNotSearched(key, { at, length: written.length });
     if (!isQueryKey(key)) throw unknownKey(written, at, scanner);
     scanner.take(':');
     if (!scanner.take('(')) return { kind: 'key', key, values: [this.#value(key, false)] };
@@ -166,6 +176,23 @@ class Reader {
         length: 1,
       });
     return { kind: 'key', key, values };
+  }
+
+  /** What follows is an atom as it would be without the key, so that lists of words can be given in parentheses. */
+  #textAfterKey(): Query {
+    const scanner = this.#scanner;
+    const at = scanner.at;
+    scanner.take(':');
+    if (scanner.next === '(') return this.#group();
+    if (scanner.next === '"') return this.#quoted();
+    const { name: text, isPrefix } = this.#withStar(scanner.takeWhile(/[^\s()":]/), at);
+    if (text === '' || scanner.next === ':')
+      throw scanner.refusal('text: needs a word, or a text in quotes, right after the colon.', { at });
+    return { kind: 'text', text, isQuoted: false, isPrefix };
+  }
+
+  #refuseNotSearched(name: string, place: { readonly at: number; readonly length: number }): void {
+    if (Object.hasOwn(notSearched, name)) throw this.#scanner.refusal(notSearched[name]!, place);
   }
 
   #value(key: QueryKey, isInList: boolean): Value {
@@ -189,6 +216,7 @@ class Reader {
     if (written === '') throw missingValue(key, scanner, at);
     if (words) {
       const word = written.toLowerCase();
+      this.#refuseNotSearched(`${key}:${word}`, { at, length: written.length });
       if (words.includes(word)) return { kind: 'name', name: word, isQuoted: false, isPrefix: false };
       throw unknownWord(key, written, words, { at, length: written.length, scanner });
     }
@@ -257,7 +285,7 @@ function missingValue(key: QueryKey, scanner: Scanner, at: number): Refusal {
 }
 
 function unknownKey(written: string, at: number, scanner: Scanner): Refusal {
-  const suggestion = nearest(written, Object.keys(queryKeys));
+  const suggestion = nearest(written, [...Object.keys(queryKeys), textKey]);
   const guess = suggestion ? ` Did you mean \`${suggestion}\`?` : '';
   return scanner.refusal(
     written === ''

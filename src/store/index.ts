@@ -14,6 +14,13 @@ export type {
   MessagePage,
   SessionUsage,
 } from './derived/derived-conversations.ts';
+export type {
+  DerivedDetails,
+  RateLimit,
+  RateLimitPoint,
+  RateLimitsQuery,
+  RequestDetails,
+} from './derived/derived-details.ts';
 export type { DueRequest, JoinRate, JoinReport, JoinTokens } from './derived/derived-join.ts';
 export type {
   DerivedHealth,

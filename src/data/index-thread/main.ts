@@ -7,6 +7,7 @@ import {
   archiveTranscripts,
   compareWireAnswers,
   deriveConversations,
+  deriveDetails,
   deriveRequests,
   deriveText,
   deriveTranscriptText,
@@ -85,6 +86,7 @@ function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] 
   return [
     forgetDeleted(facts, derived, known),
     deriveRequests(facts, derived),
+    deriveDetails(facts, derived),
     deriveWireAnswers(facts, derived),
     deriveText(facts, derived, known),
     ...(config.transcripts.roots.length > 0 ? [told] : []),

@@ -55,6 +55,7 @@ function ofKey({ key, values }: KeyQuery, options: CompileOptions): Condition {
 }
 
 function ofTest(key: QueryKey, test: ValueTest, options: CompileOptions): Condition {
+  if (key === 'entry') return ofEntry(test);
   if (test.kind === 'name') return known(ofName(key, test));
   const measured = measures[key];
   if (key === 'time') return known(ofTime(test, options));
@@ -65,6 +66,22 @@ function ofTest(key: QueryKey, test: ValueTest, options: CompileOptions): Condit
       parameters: [amountOf(test.from, measured), amountOf(test.to, measured)],
     });
   return known({ sql: `${measured.sql} ${test.by} ?`, parameters: [amountOf(test.to, measured)] });
+}
+
+/** The request that an entry of a transcript stands for. */
+function ofEntry(test: ValueTest): Condition {
+  if (test.kind === 'name') return never;
+  const amount = (measure: Measure) => (measure.kind === 'quantity' ? measure.amount : 0);
+  const entry = 'entry_id' as const;
+  const compared: Condition =
+    test.kind === 'range'
+      ? { sql: `${entry} BETWEEN ? AND ?`, parameters: [amount(test.from), amount(test.to)] }
+      : { sql: `${entry} ${test.by} ?`, parameters: [amount(test.to)] };
+  return {
+    sql: `r.sequence IN (SELECT a.sequence FROM transcript_entries e JOIN transcript_answers a USING (answer)
+      WHERE e.${compared.sql} AND a.sequence IS NOT NULL)`,
+    parameters: compared.parameters,
+  };
 }
 
 interface Measured {
@@ -144,12 +161,21 @@ function ofName(key: QueryKey, test: NameTest): Condition {
   if (key === 'is' || key === 'has' || key === 'stream')
     return { sql: words[key][test.name] ?? '0', parameters: [] };
   if (key === 'id') return ofId(test);
+  if (key === 'project' || key === 'cwd') return ofDirectory(key, test);
+  if (key === 'branch') return ofBranch(test);
   const names = namesLike(test);
   if (key === 'tool')
     return {
       sql: `r.tools_called IN (SELECT l.id FROM name_lists l, json_each(l.names) n WHERE n.value IN ${names.sql})`,
       parameters: names.parameters,
     };
+  if (key === 'beta')
+    return inDetails({
+      sql: `d.betas IN (SELECT l.id FROM name_lists l, json_each(l.names) n WHERE n.value IN ${names.sql})`,
+      parameters: names.parameters,
+    });
+  if (key === 'route' || key === 'os')
+    return inDetails({ sql: `d.${key} IN ${names.sql}`, parameters: names.parameters });
   const columns: readonly string[] = key in nameColumns ? nameColumns[key as keyof typeof nameColumns] : [];
   return joined(
     columns.map((column) => ({ sql: `r.${column} IN ${names.sql}`, parameters: names.parameters })),
@@ -157,10 +183,44 @@ function ofName(key: QueryKey, test: NameTest): Condition {
   );
 }
 
+/** What is derived from the head of a request and its attempts. */
+function inDetails({ sql, parameters }: Condition): Condition {
+  return {
+    sql: `EXISTS (SELECT 1 FROM request_details d WHERE d.sequence = r.sequence AND ${sql})`,
+    parameters,
+  };
+}
+
+/** Last part of a path. */
+const lastPart = (path: string) => `replace(${path}, rtrim(${path}, replace(${path}, '/', '')), '')`;
+const projectColumns = ['f.project', 'f.cwd', lastPart('f.cwd')];
+
+/** Sessions whose transcript was written for this directory. */
+function ofDirectory(key: 'project' | 'cwd', test: NameTest): Condition {
+  const columns = key === 'cwd' ? ['f.cwd'] : projectColumns;
+  const pattern = patternOf(test);
+  return {
+    sql: `r.session IN (SELECT n.id FROM conversation_files f JOIN names n ON n.text = f.conversation
+      WHERE ${columns.map((column) => `${column} LIKE ? ESCAPE '\\'`).join(' OR ')})`,
+    parameters: columns.map(() => pattern),
+  };
+}
+
+/** Requests whose answer stands in a transcript with this branch. */
+function ofBranch(test: NameTest): Condition {
+  return {
+    sql: "EXISTS (SELECT 1 FROM transcript_answers a WHERE a.sequence = r.sequence AND a.branch LIKE ? ESCAPE '\\')",
+    parameters: [patternOf(test)],
+  };
+}
+
 /** Case does not matter; a star takes anything that begins so. */
-function namesLike({ name, isPrefix }: NameTest): Condition {
-  const pattern = `${name.replace(/[\\%_]/g, '\\$&')}${isPrefix ? '%' : ''}`;
-  return { sql: "(SELECT id FROM names WHERE text LIKE ? ESCAPE '\\')", parameters: [pattern] };
+function namesLike(test: NameTest): Condition {
+  return { sql: "(SELECT id FROM names WHERE text LIKE ? ESCAPE '\\')", parameters: [patternOf(test)] };
+}
+
+function patternOf({ name, isPrefix }: NameTest): string {
+  return `${name.replace(/[\\%_]/g, '\\$&')}${isPrefix ? '%' : ''}`;
 }
 
 function ofId({ name, isPrefix }: NameTest): Condition {
@@ -180,13 +240,16 @@ const words: Readonly<Record<'is' | 'has' | 'stream', Readonly<Record<string, st
     thinking: 'r.thinking_tokens > 0',
     tools: 'r.tools_called IS NOT NULL',
     cost: 'r.cost_nanos IS NOT NULL',
+    transcript: 'EXISTS (SELECT 1 FROM transcript_answers a WHERE a.sequence = r.sequence)',
   },
   is: {
     done: `(${outcomeIs('complete')} AND COALESCE(r.status, 0) < 400 AND r.error_type IS NULL)`,
     failed: isFailed,
     aborted: outcomeIs('client-aborted'),
+    retried: 'EXISTS (SELECT 1 FROM request_details d WHERE d.sequence = r.sequence AND d.attempts > 1)',
     'rate-limited': 'r.status = 429',
     'cache-miss': '(r.cache_write_tokens > 0 AND COALESCE(r.cache_read_tokens, 0) = 0)',
+    compaction: "r.request_class IN (SELECT id FROM names WHERE text = 'compaction')",
     subagent: 'r.agent IS NOT NULL',
   },
 };

@@ -55,6 +55,7 @@ export interface TranscriptAnswer {
   readonly session?: string;
   readonly agent?: string;
   readonly model?: string;
+  readonly branch?: string;
   /** A fork copied the line: the session that asked has it in a file of its own. */
   readonly isCopy: boolean;
   readonly isApiError: boolean;

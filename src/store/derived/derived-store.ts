@@ -1,5 +1,6 @@
 import type { StoredExchange } from '../store.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
+import type { DerivedDetails } from './derived-details.ts';
 import type { DerivedJoin } from './derived-join.ts';
 import type { DerivedText } from './derived-text.ts';
 import type { RequestSearch } from './request-search.ts';
@@ -13,6 +14,7 @@ export interface DerivedStore {
   readonly requests: DerivedRequests;
   readonly statistics: Statistics;
   readonly text: DerivedText;
+  readonly details: DerivedDetails;
   readonly conversations: DerivedConversations;
   readonly join: DerivedJoin;
   readonly find: RequestSearch;
@@ -33,6 +35,7 @@ export interface DerivedStore {
 /** Steps of deriving; each has a position of its own. */
 export type DerivingStep =
   | 'deletions'
+  | 'details'
   | 'requests'
   | 'text'
   | 'transcript-entries'

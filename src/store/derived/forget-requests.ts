@@ -22,7 +22,14 @@ export async function forgetRequests(session: SqlSession, sequences: readonly nu
     `UPDATE transcript_answers SET sequence = NULL, matched_by = NULL WHERE sequence IN ${given}`,
     [gone],
   );
-  for (const table of ['requests', 'wire_answers', 'wire_to_compare', 'text_again'])
+  for (const table of [
+    'requests',
+    'wire_answers',
+    'wire_to_compare',
+    'text_again',
+    'request_details',
+    'rate_limits',
+  ])
     await session.run(`DELETE FROM ${table} WHERE sequence IN ${given}`, [gone]);
   for (const { quarter } of quarters) await recountQuarter(session, quarter);
   for (const { session: id, first } of sessions) {

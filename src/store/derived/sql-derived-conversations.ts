@@ -109,8 +109,16 @@ async function putEntry(session: SqlSession, entry: DerivedEntry): Promise<void>
   );
   if (entry.isMessage) {
     await session.run(
-      'INSERT OR REPLACE INTO transcript_entries (entry_id, file_id, conversation, is_agent, at_ms) VALUES (?, ?, ?, ?, ?)',
-      [entry.entryId, file.fileId, file.conversation, Number(file.isAgent), atMs ?? 0],
+      `INSERT OR REPLACE INTO transcript_entries (entry_id, file_id, conversation, is_agent, at_ms, answer)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      [
+        entry.entryId,
+        file.fileId,
+        file.conversation,
+        Number(file.isAgent),
+        atMs ?? 0,
+        entry.answer === undefined ? null : keyOf(entry.answer),
+      ],
     );
   }
   if (entry.answer !== undefined) await putAnswer(session, entry, entry.answer);
@@ -140,6 +148,11 @@ async function compareAgain(session: SqlSession, name: string): Promise<void> {
   );
 }
 
+function keyOf({ requestId, messageId, requestRef }: NonNullable<DerivedEntry['answer']>): string {
+  if (requestId !== undefined) return `r:${requestId}`;
+  return messageId === undefined ? `q:${requestRef}` : `m:${messageId}`;
+}
+
 /** The same answer stands on several lines and, copied by forks, in several files: the last one wins. */
 async function putAnswer(
   session: SqlSession,
@@ -147,21 +160,16 @@ async function putAnswer(
   answer: NonNullable<DerivedEntry['answer']>,
 ): Promise<void> {
   const { usage, requestId, messageId, requestRef } = answer;
-  const key =
-    requestId !== undefined
-      ? `r:${requestId}`
-      : messageId !== undefined
-        ? `m:${messageId}`
-        : `q:${requestRef}`;
+  const key = keyOf(answer);
   const [{ sequence } = { sequence: null }] = await session.all<{ sequence: number | null }>(
     `INSERT INTO transcript_answers (answer, entry_id, file_id, request_id, message_id, request_ref, session, agent, model,
-       at_ms, is_api_error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       branch, at_ms, is_api_error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (answer) DO UPDATE SET entry_id = excluded.entry_id,
        file_id = ${answer.isCopy ? 'file_id' : 'excluded.file_id'}, message_id = excluded.message_id,
        request_ref = excluded.request_ref,
        session = CASE WHEN sequence IS NULL THEN excluded.session ELSE session END, agent = excluded.agent, model = excluded.model,
-       at_ms = excluded.at_ms, is_api_error = excluded.is_api_error, input_tokens = excluded.input_tokens,
+       branch = excluded.branch, at_ms = excluded.at_ms, is_api_error = excluded.is_api_error, input_tokens = excluded.input_tokens,
        output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
        cache_write_tokens = excluded.cache_write_tokens
      RETURNING sequence`,
@@ -175,6 +183,7 @@ async function putAnswer(
       answer.session ?? null,
       answer.agent ?? null,
       answer.model ?? null,
+      answer.branch ?? null,
       atMs ?? null,
       Number(answer.isApiError),
       usage.inputTokens ?? null,

@@ -1,5 +1,6 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
+import type { DerivedDetails } from './derived-details.ts';
 import type { DerivedJoin } from './derived-join.ts';
 import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
@@ -9,6 +10,7 @@ import { NameTable } from './name-table.ts';
 import { allPositions, positionOf } from './positions.ts';
 import type { RequestSearch } from './request-search.ts';
 import { createDerivedConversations } from './sql-derived-conversations.ts';
+import { createDerivedDetails } from './sql-derived-details.ts';
 import { createDerivedJoin } from './sql-derived-join.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
 import { SqlDerivedText } from './sql-derived-text.ts';
@@ -22,6 +24,7 @@ export class SqlDerivedStore implements DerivedStore {
   readonly requests: DerivedRequests;
   readonly statistics: Statistics;
   readonly text: DerivedText;
+  readonly details: DerivedDetails;
   readonly conversations: DerivedConversations;
   readonly join: DerivedJoin;
   readonly find: RequestSearch;
@@ -34,6 +37,7 @@ export class SqlDerivedStore implements DerivedStore {
     this.join = createDerivedJoin(engine);
     this.requests = new SqlDerivedRequests(engine, names);
     this.statistics = new SqlStatistics(engine, new NameReader(engine));
+    this.details = createDerivedDetails(engine, names);
     this.find = new SqlRequestSearch(engine, textIndex);
     this.text = new SqlDerivedText(engine, names, textIndex);
   }

@@ -23,7 +23,9 @@ CREATE TABLE transcript_entries (
   file_id INTEGER NOT NULL,
   conversation TEXT NOT NULL,
   is_agent INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL
+  at_ms INTEGER NOT NULL,
+  -- Of the answer that it is a part of.
+  answer TEXT
 );
 CREATE INDEX transcript_entries_by_conversation ON transcript_entries (conversation, at_ms, entry_id);
 CREATE INDEX transcript_entries_by_file ON transcript_entries (file_id);
@@ -37,6 +39,7 @@ CREATE TABLE transcript_answers (
   session TEXT,
   agent TEXT,
   model TEXT,
+  branch TEXT,
   at_ms INTEGER,
   is_api_error INTEGER NOT NULL,
   input_tokens INTEGER,

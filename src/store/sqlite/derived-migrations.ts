@@ -1,4 +1,5 @@
 import { conversationsSchema } from './derived-conversations.ts';
+import { detailsSchema } from './derived-details.ts';
 import { statisticsSchema } from './derived-statistics.ts';
 import type { DatabaseKind, Migration } from './migrations.ts';
 import { textSchema } from './text-index.ts';
@@ -79,6 +80,7 @@ CREATE INDEX requests_by_session ON requests (session, received_at_ms) WHERE ses
   { version: 2, name: 'statistics', sql: statisticsSchema },
   { version: 3, name: 'text', sql: textSchema },
   { version: 4, name: 'conversations', sql: conversationsSchema },
+  { version: 5, name: 'details', sql: detailsSchema },
 ];
 
 /** What is derived from facts and transcripts. Its application id reads 'Thrd'. */
