@@ -9,6 +9,7 @@ import { requestRoutes } from './requests.ts';
 import type { BodyOf, QueryOf } from './route.ts';
 import { routingRoutes } from './routing.ts';
 import { searchRoutes } from './search.ts';
+import { sessionRoutes } from './sessions.ts';
 import { statisticsRoutes } from './statistics.ts';
 
 /** Every route of proxy-data, once. Handlers, documentation and clients are derived from it. */
@@ -22,6 +23,7 @@ export const contract = {
   ...routingRoutes,
   ...searchRoutes,
   ...healthRoutes,
+  ...sessionRoutes,
   ...statisticsRoutes,
 } as const;
 

@@ -14,6 +14,8 @@ const exampleIds: Readonly<Record<string, string>> = {
   '/api/v2/claude/plans/{id}': '1',
   '/api/conversations/{id}': 'session-one',
   '/api/v2/conversations/{id}': 'session-one',
+  '/api/v2/sessions/{id}': 'nobody',
+  '/api/v2/sessions/{id}/thread': 'nobody',
 };
 
 /** Of an id that nobody knows there is simply nothing. */
@@ -27,7 +29,7 @@ function examplePath({ path }: Route): string {
 }
 
 /** What some routes cannot do without. */
-const needed = 'side=request&start=2026-01-01&end=2026-01-03&q=disk&key=model&project=-home-me&at=a0.b0';
+const needed = 'side=request&start=2026-01-01&end=2026-01-03&q=disk&key=model&project=-home-me&at=a0.b0&path=/v1/messages';
 
 const corpus = [
   `' OR '1'='1`,

@@ -18,6 +18,7 @@ import { healthHandlers } from './handlers/health.ts';
 import { requestHandlers } from './handlers/requests.ts';
 import { routingHandlers } from './handlers/routing.ts';
 import { searchHandlers } from './handlers/search.ts';
+import { sessionHandlers } from './handlers/sessions.ts';
 import { statisticsHandlers } from './handlers/statistics.ts';
 import { createHealth } from './health.ts';
 import { indexMetrics } from './index-metrics.ts';
@@ -129,6 +130,7 @@ export function createDataServer({
       ...conversationHandlers(threads),
       ...configHandlers(config),
       ...routingHandlers(config),
+      ...sessionHandlers(ask),
       ...statisticsHandlers(ask, { nowMs }),
       ...searchHandlers({ queries: threads?.query, access, nowMs }),
       ...healthHandlers({

@@ -40,7 +40,8 @@ export async function saidAt(
     source: 'wire',
     place: exchange.sequence,
     sessionId: exchange.sessionId,
+    agentId: exchange.agentId,
     atMs: exchange.receivedAtMs,
-    said: await unlessDamaged(saidInExchange(facts, exchange, known), []),
+    ...(await unlessDamaged(saidInExchange(facts, exchange, known), { said: [] })),
   };
 }

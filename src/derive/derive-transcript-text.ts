@@ -1,6 +1,7 @@
 import { asObject, saidInMessage } from '#formats';
-import type { ArchivedFile, DerivedStore, TextPlace, TranscriptStore } from '#store';
+import type { ArchivedFile, DerivedStore, FileTouch, TextPlace, TranscriptStore } from '#store';
 import { type Entry, placeOf, readEntry } from '#transcripts';
+import { filesInAnswer } from './files-touched.ts';
 import { type SaidText, talk } from './said-in-exchange.ts';
 import type { Step } from './step.ts';
 
@@ -22,7 +23,9 @@ export function deriveTranscriptText(transcripts: TranscriptStore, derived: Deri
         for (const { entryId, bytes } of lines) {
           const entry = readEntry(file.kind, bytes);
           const said = saidInEntry(entry, file);
-          if (said.length > 0) places.push({ ...placeOfEntry(entry, file), place: entryId, said });
+          const touched = filesInEntry(entry);
+          if (said.length > 0 || touched.length > 0)
+            places.push({ ...placeOfEntry(entry, file), place: entryId, said, touched });
         }
       }
       await derived.text.append(places, 'transcript-text', last.id);
@@ -31,11 +34,21 @@ export function deriveTranscriptText(transcripts: TranscriptStore, derived: Deri
   };
 }
 
-function placeOfEntry(entry: Entry, file: ArchivedFile): Pick<TextPlace, 'source' | 'sessionId' | 'atMs'> {
+function filesInEntry({ kind, record }: Entry): FileTouch[] {
+  if (kind !== 'assistant') return [];
+  const message = asObject(record.message);
+  return filesInAnswer(message ?? { output: [record.payload] });
+}
+
+function placeOfEntry(
+  entry: Entry,
+  file: ArchivedFile,
+): Pick<TextPlace, 'source' | 'sessionId' | 'agentId' | 'atMs'> {
   return {
     source: 'transcript',
     // The file decides, as in lists of conversations: lines that a fork copied are found in both.
     sessionId: placeOf(file.kind, file.path)?.sessionId ?? entry.sessionId,
+    agentId: entry.agentId,
     atMs: entry.atMs ?? Math.round(file.modifiedAtMs),
   };
 }

@@ -13,6 +13,7 @@ import {
 } from '#formats';
 import type { Store, StoredExchange, TextPlace } from '#store';
 import { decodedBody } from './decoded-body.ts';
+import { filesInAnswer } from './files-touched.ts';
 
 export type SaidText = TextPlace['said'][number];
 
@@ -39,23 +40,27 @@ export class KnownMessages {
 const messagesMax = 100_000;
 const messageKeys = ['messages', 'input'] as const;
 
-/** What an exchange says that is new to its session, in the order in which it was said. Prompts of programs are no talk. */
+/**
+ * What an exchange says that is new to its session, in the order in which it was said, and the files that its answer
+ * works on. Prompts of programs are no talk.
+ */
 export async function saidInExchange(
   facts: Store,
   exchange: StoredExchange,
   known: KnownMessages,
-): Promise<SaidText[]> {
+): Promise<Pick<TextPlace, 'said' | 'touched'>> {
   const dialect = dialectOf(exchange.path);
-  if (dialect === undefined || dialect.name === 'anthropic-count-tokens') return [];
+  if (dialect === undefined || dialect.name === 'anthropic-count-tokens') return { said: [] };
   const request = await decodedBody(facts, exchange, 'request');
   const response = await decodedBody(facts, exchange, 'response');
   const answer = understandAnswer(dialect, response, headerValue(exchange.responseHeaders, 'content-type'));
-  const answered =
-    answer.assembledMessage && answer.errorType === undefined ? saidInAnswer(answer.assembledMessage) : [];
-  return [...saidInRequest(request, exchange.sessionId, known), ...answered].flatMap((said) => {
-    const text = talk(said);
-    return text ? [text] : [];
-  });
+  const message = answer.errorType === undefined ? answer.assembledMessage : undefined;
+  const answered = message ? saidInAnswer(message) : [];
+  const all = [...saidInRequest(request, exchange.sessionId, known), ...answered];
+  return {
+    said: all.flatMap((said) => talk(said) ?? []),
+    touched: message ? filesInAnswer(message) : [],
+  };
 }
 
 function saidInRequest(bytes: Uint8Array, sessionId: string | undefined, known: KnownMessages): Said[] {

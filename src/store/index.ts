@@ -21,7 +21,15 @@ export type {
   RateLimitsQuery,
   RequestDetails,
 } from './derived/derived-details.ts';
+export type {
+  FilePage,
+  FileTouch,
+  FoundTouch,
+  TouchedFile,
+  TouchPage,
+} from './derived/derived-files.ts';
 export type { DueRequest, JoinRate, JoinReport, JoinTokens } from './derived/derived-join.ts';
+export type { DerivedSession, SessionPage } from './derived/derived-sessions.ts';
 export type {
   DerivedHealth,
   DerivedRequest,

@@ -16,6 +16,7 @@ import type { StoreAccess } from '../store-access.ts';
 import { blockQueries } from './block-queries.ts';
 import { conversationQueries } from './conversation-queries.ts';
 import { type ConversationSearch, searchConversations } from './search-conversations.ts';
+import { sessionQueries } from './session-queries.ts';
 
 /** What queries read. */
 export interface QuerySources {
@@ -32,6 +33,7 @@ export interface QuerySources {
  */
 export const queries = {
   ...blockQueries,
+  ...sessionQueries,
   ...conversationQueries,
   'derived.health': ({ derived }: QuerySources, _input: undefined): Promise<DerivedHealth> =>
     derived.health(),

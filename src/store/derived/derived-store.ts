@@ -1,7 +1,9 @@
 import type { StoredExchange } from '../store.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
 import type { DerivedDetails } from './derived-details.ts';
+import type { DerivedFiles } from './derived-files.ts';
 import type { DerivedJoin } from './derived-join.ts';
+import type { DerivedSessions } from './derived-sessions.ts';
 import type { DerivedText } from './derived-text.ts';
 import type { RequestSearch } from './request-search.ts';
 import type { Statistics } from './statistics.ts';
@@ -15,6 +17,8 @@ export interface DerivedStore {
   readonly statistics: Statistics;
   readonly text: DerivedText;
   readonly details: DerivedDetails;
+  readonly files: DerivedFiles;
+  readonly sessions: DerivedSessions;
   readonly conversations: DerivedConversations;
   readonly join: DerivedJoin;
   readonly find: RequestSearch;

@@ -1,4 +1,5 @@
 import type { Query } from '#search';
+import type { FileTouch } from './derived-files.ts';
 
 /**
  * Everything that was said, to search in. Each text is kept once, however often it was sent again, and each session
@@ -24,12 +25,15 @@ export type TextKind = (typeof textKinds)[number];
 export const textRoles = ['user', 'assistant'] as const;
 export type TextRole = (typeof textRoles)[number];
 
+/** What was said at one place, and the files that the calls in it work on. */
 export interface TextPlace {
   readonly source: TextSource;
   /** Sequence of the exchange, or id of the entry of a transcript. */
   readonly place: number;
   readonly sessionId: string | undefined;
+  readonly agentId?: string | undefined;
   readonly atMs: number;
+  readonly touched?: readonly FileTouch[];
   readonly said: readonly { readonly kind: TextKind; readonly role: TextRole; readonly text: string }[];
 }
 

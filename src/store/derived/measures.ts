@@ -1,4 +1,5 @@
 import type { MeasureColumns, RollupKey } from './derived-tables.ts';
+import type { Measures } from './statistics.ts';
 
 /** Columns by which rollups are kept apart, with the name each has outside of the store. */
 export const dimensionColumns = {
@@ -44,3 +45,11 @@ export type Measure = keyof typeof measureColumns;
 
 export const dimensionNames: readonly string[] = Object.values(dimensionColumns);
 export const measureNames: readonly (keyof MeasureColumns)[] = Object.values(measureColumns);
+
+/** A row of sums by the names of the port. */
+export function measuresOf(row: MeasureColumns): Measures {
+  const measures: Partial<Record<Measure, number>> = {};
+  for (const [name, column] of Object.entries(measureColumns)) measures[name as Measure] = row[column];
+  // Every measure is in the table of columns.
+  return measures as Measures;
+}

@@ -5,6 +5,7 @@ import type {
   DerivedEntry,
   FileChange,
   SessionUsage,
+  TranscriptAnswer,
   TranscriptRequest,
 } from './derived-conversations.ts';
 import type { DerivedTables } from './derived-tables.ts';
@@ -148,9 +149,14 @@ async function compareAgain(session: SqlSession, name: string): Promise<void> {
   );
 }
 
-function keyOf({ requestId, messageId, requestRef }: NonNullable<DerivedEntry['answer']>): string {
+/** By which the row of an answer is found: the surest of its ids. */
+export function answerKey({
+  requestId,
+  messageId,
+  requestRef,
+}: Pick<TranscriptAnswer, 'requestId' | 'messageId' | 'requestRef'>): string {
   if (requestId !== undefined) return `r:${requestId}`;
-  return messageId === undefined ? `q:${requestRef}` : `m:${messageId}`;
+  return messageId !== undefined ? `m:${messageId}` : `q:${requestRef}`;
 }
 
 /** The same answer stands on several lines and, copied by forks, in several files: the last one wins. */
@@ -160,7 +166,7 @@ async function putAnswer(
   answer: NonNullable<DerivedEntry['answer']>,
 ): Promise<void> {
   const { usage, requestId, messageId, requestRef } = answer;
-  const key = keyOf(answer);
+  const key = answerKey(answer);
   const [{ sequence } = { sequence: null }] = await session.all<{ sequence: number | null }>(
     `INSERT INTO transcript_answers (answer, entry_id, file_id, request_id, message_id, request_ref, session, agent, model,
        branch, at_ms, is_api_error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)

@@ -1,7 +1,9 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedConversations } from './derived-conversations.ts';
 import type { DerivedDetails } from './derived-details.ts';
+import type { DerivedFiles } from './derived-files.ts';
 import type { DerivedJoin } from './derived-join.ts';
+import type { DerivedSessions } from './derived-sessions.ts';
 import type { DerivedHealth, DerivedRequests, DerivedStore, DerivingStep } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
 import type { DerivedText } from './derived-text.ts';
@@ -11,8 +13,10 @@ import { allPositions, positionOf } from './positions.ts';
 import type { RequestSearch } from './request-search.ts';
 import { createDerivedConversations } from './sql-derived-conversations.ts';
 import { createDerivedDetails } from './sql-derived-details.ts';
+import { SqlDerivedFiles } from './sql-derived-files.ts';
 import { createDerivedJoin } from './sql-derived-join.ts';
 import { SqlDerivedRequests } from './sql-derived-requests.ts';
+import { SqlDerivedSessions } from './sql-derived-sessions.ts';
 import { SqlDerivedText } from './sql-derived-text.ts';
 import { SqlRequestSearch } from './sql-request-search.ts';
 import { SqlStatistics } from './sql-statistics.ts';
@@ -25,6 +29,8 @@ export class SqlDerivedStore implements DerivedStore {
   readonly statistics: Statistics;
   readonly text: DerivedText;
   readonly details: DerivedDetails;
+  readonly files: DerivedFiles;
+  readonly sessions: DerivedSessions;
   readonly conversations: DerivedConversations;
   readonly join: DerivedJoin;
   readonly find: RequestSearch;
@@ -39,6 +45,8 @@ export class SqlDerivedStore implements DerivedStore {
     this.statistics = new SqlStatistics(engine, new NameReader(engine));
     this.details = createDerivedDetails(engine, names);
     this.find = new SqlRequestSearch(engine, textIndex);
+    this.files = new SqlDerivedFiles(engine, new NameReader(engine));
+    this.sessions = new SqlDerivedSessions(engine, new NameReader(engine));
     this.text = new SqlDerivedText(engine, names, textIndex);
   }
 

@@ -21,6 +21,7 @@ import {
 } from './derived-text.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
+import { addTouches, forgetTouches } from './sql-derived-files.ts';
 import type { TextIndex, TextMatch } from './text-index.ts';
 
 const sources = ['wire', 'transcript'] as const satisfies readonly TextSource[];
@@ -54,7 +55,9 @@ export class SqlDerivedText implements DerivedText {
     this.#engine.tidy();
   }
 
-  async #addPlace(session: SqlSession, { source, place, sessionId, atMs, said }: TextPlace): Promise<void> {
+  async #addPlace(session: SqlSession, at: TextPlace): Promise<void> {
+    const { source, place, sessionId, atMs, said } = at;
+    await addTouches(session, this.#names, at);
     const inSession = (await this.#names.idOf(session, sessionId)) ?? 0;
     for (const { kind, role, text } of said) {
       const block = await this.#blockOf(session, kind, text);
@@ -83,6 +86,7 @@ export class SqlDerivedText implements DerivedText {
   async forget(source: TextSource, places: readonly number[]): Promise<void> {
     await this.#engine.write(async (session) => {
       for (const place of places) {
+        await forgetTouches(session, source, place);
         const at = [sources.indexOf(source), place];
         const blocks = await session.all<{ block: number }>(
           'SELECT DISTINCT block FROM text_places WHERE source = ? AND place = ?',

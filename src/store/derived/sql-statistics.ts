@@ -9,7 +9,7 @@ import {
   latencyKinds,
   toolCounts,
 } from './maintain-statistics.ts';
-import { type Dimension, dimensionColumns, type Measure, measureColumns, measureNames } from './measures.ts';
+import { type Dimension, dimensionColumns, measureNames, measuresOf } from './measures.ts';
 import type { NameReader } from './name-reader.ts';
 import { outcomeClasses } from './request-row.ts';
 import type {
@@ -17,7 +17,6 @@ import type {
   DimensionKey,
   Latencies,
   LatenciesQuery,
-  Measures,
   Quantiles,
   SessionSums,
   SessionsQuery,
@@ -242,11 +241,4 @@ function latencyKey(dimension: LatenciesQuery['by'][number]) {
 function quantilesOf(sketches: LatencySketches, kind: LatencyKind, shares: readonly number[]): Quantiles {
   const { count } = sketches[kind];
   return { count, values: count === 0 ? [] : shares.map((share) => sketches[kind].quantile(share)!) };
-}
-
-function measuresOf(row: MeasureColumns): Measures {
-  const measures: Partial<Record<Measure, number>> = {};
-  for (const [name, column] of Object.entries(measureColumns)) measures[name as Measure] = row[column];
-  // Every measure is in the table of columns.
-  return measures as Measures;
 }

@@ -1,5 +1,6 @@
 import { conversationsSchema } from './derived-conversations.ts';
 import { detailsSchema } from './derived-details.ts';
+import { filesSchema } from './derived-files.ts';
 import { statisticsSchema } from './derived-statistics.ts';
 import type { DatabaseKind, Migration } from './migrations.ts';
 import { textSchema } from './text-index.ts';
@@ -81,6 +82,7 @@ CREATE INDEX requests_by_session ON requests (session, received_at_ms) WHERE ses
   { version: 3, name: 'text', sql: textSchema },
   { version: 4, name: 'conversations', sql: conversationsSchema },
   { version: 5, name: 'details', sql: detailsSchema },
+  { version: 6, name: 'files', sql: filesSchema },
 ];
 
 /** What is derived from facts and transcripts. Its application id reads 'Thrd'. */
