@@ -118,7 +118,7 @@ async function putEntry(session: SqlSession, entry: DerivedEntry): Promise<void>
         file.conversation,
         Number(file.isAgent),
         atMs ?? 0,
-        entry.answer === undefined ? null : keyOf(entry.answer),
+        entry.answer === undefined ? null : answerKey(entry.answer),
       ],
     );
   }
