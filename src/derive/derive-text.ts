@@ -3,29 +3,37 @@ import { unlessDamaged } from './decoded-body.ts';
 import { KnownMessages, saidInExchange } from './said-in-exchange.ts';
 import type { Step } from './step.ts';
 
-/** One piece of work ends after the exchange in which one of these is reached. */
-const piece = { exchanges: 50, ms: 30 };
+/**
+ * One piece of work ends after the exchange in which one of these is reached. Each is one transaction, and each of those
+ * is another piece of the text index that has to be merged: small ones take several times as long.
+ */
+const piece = { exchanges: 400, ms: 100 };
+const exchangesAtOnce = 25;
 
 /** What was said in each exchange, for the search in texts. */
 export function deriveText(facts: Store, derived: DerivedStore, known = new KnownMessages()): Step {
   return {
     name: 'text',
     async run() {
-      const position = await derived.position('text');
-      const exchanges = await facts.storedAfter(position, piece.exchanges);
       const endMs = performance.now() + piece.ms;
       const places: TextPlace[] = [];
-      let through = position;
-      for (const listed of exchanges) {
-        if (performance.now() >= endMs && through > position) break;
-        const exchange = (await facts.exchange(listed.id)) ?? listed;
-        places.push(await saidAt(facts, exchange, known));
-        through = exchange.sequence;
-      }
-      if (through > position) await derived.text.append(places, 'text', through);
-      return through < (exchanges.at(-1)?.sequence ?? 0) || exchanges.length === piece.exchanges
-        ? 'more'
-        : 'idle';
+      let through = await derived.position('text');
+      let listed: StoredExchange[];
+      do {
+        listed = await facts.storedAfter(through, exchangesAtOnce);
+        for (const each of listed) {
+          if (performance.now() >= endMs && places.length > 0) break;
+          const exchange = (await facts.exchange(each.id)) ?? each;
+          places.push(await saidAt(facts, exchange, known));
+          through = exchange.sequence;
+        }
+      } while (
+        listed.length === exchangesAtOnce &&
+        places.length < piece.exchanges &&
+        performance.now() < endMs
+      );
+      if (places.length > 0) await derived.text.append(places, 'text', through);
+      return through < (listed.at(-1)?.sequence ?? 0) || listed.length === exchangesAtOnce ? 'more' : 'idle';
     },
   };
 }

@@ -1,8 +1,9 @@
 import type { SqlSession } from '../sql-engine.ts';
 import type { LatencyRow } from './derived-tables.ts';
 import { LatencySketch } from './latency-sketch.ts';
-import { dimensionNames, measureNames } from './measures.ts';
+import { measureNames } from './measures.ts';
 import { quarterMs } from './request-row.ts';
+import { latencyLevels, type RollupLevel, rollupLevels, toolLevels } from './rollup-levels.ts';
 
 /** Rows of `requests` by their sequences: `after < sequence <= through`. */
 export interface SequenceRange {
@@ -20,11 +21,16 @@ const sums = measureNames.map((name) => `sum(${name}) AS ${name}`).join(', ');
 const added = (table: string) =>
   measureNames.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(', ');
 
-const keys = dimensionNames.join(', ');
-const addRollups = (rows: string) => `
-INSERT INTO rollups (${keys}, ${measureNames.join(', ')})
-SELECT ${keys}, ${sums} FROM request_measures WHERE ${rows} GROUP BY ${keys}
-ON CONFLICT (${keys}) DO UPDATE SET ${added('rollups')}`;
+const addRollups = ({ table, quarters, columns }: RollupLevel, from: string, rows: string) => {
+  const keys = ['quarter', ...columns].join(', ');
+  return `
+INSERT INTO ${table} (${keys}, ${measureNames.join(', ')})
+SELECT ${unitOf(quarters)} AS quarter, ${columns.join(', ')}, ${sums} FROM ${from} WHERE ${rows}
+GROUP BY 1, ${columns.join(', ')}
+ON CONFLICT (${keys}) DO UPDATE SET ${added(table)}`;
+};
+/** The first quarter hour of a longer time. */
+const unitOf = (quarters: number) => (quarters === 1 ? 'quarter' : `quarter - quarter % ${quarters}`);
 
 const times =
   'first_at_ms = min(first_at_ms, excluded.first_at_ms), last_at_ms = max(last_at_ms, excluded.last_at_ms)';
@@ -57,11 +63,13 @@ SELECT quarter, tool, sum(declared) AS declared, sum(called) AS called, sum(call
   SELECT quarter, tool.value, 0, requests * count(*), requests
   FROM ${requestsByList('tools_called', condition)} GROUP BY quarter, list, tool.value
 ) WHERE true GROUP BY quarter, tool`;
-const addTools = (rows: string) => `
-INSERT INTO tool_rollups (quarter, tool, declared, called, called_in) ${toolCounts(rows)}
+const addTools = ({ table, quarters }: (typeof toolLevels)[number], counts: string) => `
+INSERT INTO ${table} (quarter, tool, declared, called, called_in)
+SELECT ${unitOf(quarters)} AS quarter, tool, sum(declared), sum(called), sum(called_in) FROM (${counts})
+WHERE true GROUP BY 1, tool
 ON CONFLICT (quarter, tool) DO UPDATE SET
-  declared = tool_rollups.declared + excluded.declared, called = tool_rollups.called + excluded.called,
-  called_in = tool_rollups.called_in + excluded.called_in`;
+  declared = ${table}.declared + excluded.declared, called = ${table}.called + excluded.called,
+  called_in = ${table}.called_in + excluded.called_in`;
 
 /** Adds rows that `requests` has since this transaction to everything that is summed. Once for each row. */
 export async function addToStatistics(session: SqlSession, { after, through }: SequenceRange): Promise<void> {
@@ -70,14 +78,34 @@ export async function addToStatistics(session: SqlSession, { after, through }: S
   await addBySession(session, rows);
 }
 
-/** Computes the sums of a quarter hour anew. */
+/** Computes the sums of a quarter hour anew, and those of longer times that it is a part of. */
 export async function recountQuarter(session: SqlSession, quarter: number): Promise<void> {
-  for (const table of ['rollups', 'tool_rollups', 'latencies'])
-    await session.run(`DELETE FROM ${table} WHERE quarter = ?`, [quarter]);
-  await addByTime(session, {
+  for (const { table, quarters } of [...rollupLevels, ...toolLevels, ...latencyLevels])
+    await session.run(`DELETE FROM ${table} WHERE quarter = ?`, [quarter - (quarter % quarters)]);
+  const rows = {
     condition: 'received_at_ms >= ? AND received_at_ms < ?',
     values: [quarter * quarterMs, (quarter + 1) * quarterMs],
-  });
+  };
+  const isOne = ({ quarters }: { readonly quarters: number }) => quarters === 1;
+  await addByTime(session, rows, isOne);
+  const whole = (quarters: number) => [
+    quarter - (quarter % quarters),
+    quarter - (quarter % quarters) + quarters,
+  ];
+  const within = 'quarter >= ? AND quarter < ?';
+  for (const level of rollupLevels.filter((each) => !isOne(each)))
+    await session.run(addRollups(level, 'rollups', within), whole(level.quarters));
+  for (const level of toolLevels.filter((each) => !isOne(each)))
+    await session.run(addTools(level, `SELECT * FROM tool_rollups WHERE ${within}`), whole(level.quarters));
+  for (const { table, quarters } of latencyLevels.filter((each) => !isOne(each))) {
+    const groups = new SketchGroups(session, table, quarters);
+    for (const row of await session.all<LatencyRow>(
+      `SELECT * FROM latencies WHERE ${within}`,
+      whole(quarters),
+    ))
+      for (const kind of latencyKinds) (await groups.of(row))[kind].addEncoded(row[kind]);
+    await groups.store();
+  }
 }
 
 /** Computes the sums of a session and its agents anew. */
@@ -89,10 +117,27 @@ export async function recountSession(session: SqlSession, id: number): Promise<v
   await addBySession(session, { condition, values: [id] });
 }
 
-async function addByTime(session: SqlSession, rows: Rows): Promise<void> {
-  await session.run(addRollups(rows.condition), rows.values);
-  await session.run(addTools(rows.condition), [...rows.values, ...rows.values]);
-  await addLatencies(session, rows);
+async function addByTime(
+  session: SqlSession,
+  rows: Rows,
+  isWanted: (level: { readonly quarters: number }) => boolean = () => true,
+): Promise<void> {
+  for (const level of rollupLevels.filter(isWanted))
+    await session.run(addRollups(level, 'request_measures', rows.condition), rows.values);
+  for (const level of toolLevels.filter(isWanted))
+    await session.run(addTools(level, toolCounts(rows.condition)), [...rows.values, ...rows.values]);
+  const values = await session.all<LatencyValues>(
+    `SELECT ${latencyColumns} FROM requests WHERE ${rows.condition}`,
+    rows.values,
+  );
+  for (const { table, quarters } of latencyLevels.filter(isWanted)) {
+    const groups = new SketchGroups(session, table, quarters);
+    for (const row of values) {
+      const sketches = await groups.of(row);
+      for (const kind of latencyKinds) if (row[kind] !== null) sketches[kind].add(row[kind]);
+    }
+    await groups.store();
+  }
 }
 
 async function addBySession(session: SqlSession, { condition, values }: Rows): Promise<void> {
@@ -118,38 +163,51 @@ export function emptySketches(): LatencySketches {
   };
 }
 
-async function addLatencies(session: SqlSession, { condition, values }: Rows): Promise<void> {
-  const rows = await session.all<LatencyValues>(
-    `SELECT ${latencyColumns} FROM requests WHERE ${condition}`,
-    values,
-  );
-  const groups = new Map<string, { key: number[]; sketches: LatencySketches }>();
-  for (const row of rows) {
-    const key = [row.quarter, row.provider, row.asked_model, row.answered_model];
+type SketchKey = Omit<LatencyRow, LatencyKind>;
+
+/** Sketches of one table that grow: what is stored of them, and more. */
+class SketchGroups {
+  readonly #session: SqlSession;
+  readonly #table: string;
+  readonly #quarters: number;
+  readonly #groups = new Map<
+    string,
+    { readonly key: readonly number[]; readonly sketches: LatencySketches }
+  >();
+
+  constructor(session: SqlSession, table: string, quarters: number) {
+    this.#session = session;
+    this.#table = table;
+    this.#quarters = quarters;
+  }
+
+  async of(row: SketchKey): Promise<LatencySketches> {
+    const first = row.quarter - (row.quarter % this.#quarters);
+    const key = [first, row.provider, row.asked_model, row.answered_model];
     const name = key.join(' ');
-    const group = groups.get(name) ?? { key, sketches: await storedSketches(session, key) };
-    groups.set(name, group);
-    for (const kind of latencyKinds) {
-      const value = row[kind];
-      if (value !== null) group.sketches[kind].add(value);
+    const group = this.#groups.get(name) ?? { key, sketches: await this.#stored(key) };
+    this.#groups.set(name, group);
+    return group.sketches;
+  }
+
+  async store(): Promise<void> {
+    for (const { key, sketches } of this.#groups.values()) {
+      await this.#session.run(
+        `INSERT OR REPLACE INTO ${this.#table} (quarter, provider, asked_model, answered_model, ${latencyKinds.join(', ')})
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        [...key, ...latencyKinds.map((kind) => sketches[kind].encode())],
+      );
     }
   }
-  for (const { key, sketches } of groups.values()) {
-    await session.run(
-      `INSERT OR REPLACE INTO latencies (quarter, provider, asked_model, answered_model, ${latencyKinds.join(', ')})
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      [...key, ...latencyKinds.map((kind) => sketches[kind].encode())],
-    );
-  }
-}
 
-async function storedSketches(session: SqlSession, key: readonly number[]): Promise<LatencySketches> {
-  const sketches = emptySketches();
-  const [row] = await session.all<Pick<LatencyRow, LatencyKind>>(
-    `SELECT ${latencyKinds.join(', ')} FROM latencies
-    WHERE quarter = ? AND provider = ? AND asked_model = ? AND answered_model = ?`,
-    key,
-  );
-  if (row !== undefined) for (const kind of latencyKinds) sketches[kind].addEncoded(row[kind]);
-  return sketches;
+  async #stored(key: readonly number[]): Promise<LatencySketches> {
+    const sketches = emptySketches();
+    const [row] = await this.#session.all<Pick<LatencyRow, LatencyKind>>(
+      `SELECT ${latencyKinds.join(', ')} FROM ${this.#table}
+      WHERE quarter = ? AND provider = ? AND asked_model = ? AND answered_model = ?`,
+      key,
+    );
+    if (row !== undefined) for (const kind of latencyKinds) sketches[kind].addEncoded(row[kind]);
+    return sketches;
+  }
 }

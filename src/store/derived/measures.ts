@@ -43,7 +43,6 @@ export const measureColumns = {
 export type Dimension = keyof typeof dimensionColumns;
 export type Measure = keyof typeof measureColumns;
 
-export const dimensionNames: readonly string[] = Object.values(dimensionColumns);
 export const measureNames: readonly (keyof MeasureColumns)[] = Object.values(measureColumns);
 
 /** A row of sums by the names of the port. */

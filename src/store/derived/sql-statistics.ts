@@ -12,6 +12,7 @@ import {
 import { type Dimension, dimensionColumns, measureNames, measuresOf } from './measures.ts';
 import type { NameReader } from './name-reader.ts';
 import { outcomeClasses } from './request-row.ts';
+import { latencyLevels, levelsFor, toolLevels } from './rollup-levels.ts';
 import type {
   AgentSums,
   DimensionKey,
@@ -27,7 +28,7 @@ import type {
   ToolCounts,
   ToolsQuery,
 } from './statistics.ts';
-import { planRange, type RangePlan } from './statistics-range.ts';
+import { planRange, type RangePlan, type Span } from './statistics-range.ts';
 
 type KeyRow = Record<string, number>;
 
@@ -44,16 +45,22 @@ export class SqlStatistics implements Statistics {
     const filter = await this.#filter(query.where);
     if (filter === undefined) return [];
     const keys = query.by.map((dimension) => dimensionColumns[dimension]);
-    const columns = [...keys, ...measureNames].join(', ');
-    const parts = partsOf(planRange(query), { sums: 'rollups', requests: 'request_measures' }, filter);
-    const sources = parts.map(({ table, condition }) => `SELECT ${columns} FROM ${table} WHERE ${condition}`);
-    const rows = await this.#engine.all<KeyRow & MeasureColumns>(
-      `SELECT ${[...keys, ...measureNames.map((name) => `sum(${name}) AS ${name}`)].join(', ')}
-      FROM (${sources.join(' UNION ALL ')})${keys.length === 0 ? ' HAVING count(*) > 0' : ` GROUP BY ${keys.join(', ')}`}`,
-      parts.flatMap(({ parameters }) => parameters),
+    const columns = [...keys, ...filter.columns];
+    const plan = planRange(query, levelsFor(columns), query.periods);
+    const selected = [...keys, ...measureNames].map((name) => `r.${name}`).join(', ');
+    const parts = partsOf(plan, { requests: 'request_measures' }, filter.condition);
+    if (parts.length === 0) return [];
+    const sources = parts.map(({ from }) => `SELECT s.period, ${selected} ${from}`);
+    const rows = await this.#engine.all<KeyRow & MeasureColumns & { period: number }>(
+      `SELECT ${['period', ...keys, ...measureNames.map((name) => `sum(${name}) AS ${name}`)].join(', ')}
+      FROM (${sources.join(' UNION ALL ')}) GROUP BY ${['period', ...keys].join(', ')}`,
+      parts.flatMap(({ spans }) => [spans, ...filter.parameters]),
     );
     const all: Sums[] = [];
-    for (const row of rows) all.push({ key: await this.#key(row, query.by), ...measuresOf(row) });
+    for (const row of rows) {
+      const period = query.periods === undefined ? {} : { period: row.period };
+      all.push({ key: { ...period, ...(await this.#key(row, query.by)) }, ...measuresOf(row) });
+    }
     return all;
   }
 
@@ -70,26 +77,18 @@ export class SqlStatistics implements Statistics {
       groups.set(name, group);
       return group.sketches;
     };
-    const tables = {
-      sums: 'latencies',
-      requests: `(SELECT sequence, received_at_ms, ${latencyColumns} FROM requests)`,
-    };
-    for (const { kind, table, condition, parameters } of partsOf(planRange(query), tables, filter)) {
+    const levels = query.by.includes('quarter') ? latencyLevels.slice(-1) : latencyLevels;
+    const requests = `(SELECT sequence, received_at_ms, ${latencyColumns} FROM requests)`;
+    for (const { kind, from, spans } of partsOf(planRange(query, levels), { requests }, filter.condition)) {
       if (kind === 'sums') {
-        const rows = await this.#engine.all<LatencyRow>(
-          `SELECT * FROM ${table} WHERE ${condition}`,
-          parameters,
-        );
+        const rows = await this.#engine.all<LatencyRow>(`SELECT r.* ${from}`, [spans, ...filter.parameters]);
         for (const row of rows) {
           const sketches = groupOf(row);
           for (const each of latencyKinds) sketches[each].addEncoded(row[each]);
         }
         continue;
       }
-      const rows = await this.#engine.all<LatencyValues>(
-        `SELECT * FROM ${table} WHERE ${condition}`,
-        parameters,
-      );
+      const rows = await this.#engine.all<LatencyValues>(`SELECT r.* ${from}`, [spans, ...filter.parameters]);
       for (const row of rows) {
         const sketches = groupOf(row);
         for (const each of latencyKinds) if (row[each] !== null) sketches[each].add(row[each]);
@@ -110,15 +109,20 @@ export class SqlStatistics implements Statistics {
   }
 
   async tools(query: ToolsQuery): Promise<ToolCounts[]> {
-    const plan = planRange(query);
-    const sources = [
-      `SELECT quarter, tool, declared, called, called_in FROM tool_rollups WHERE ${plan.sums.condition}`,
-    ];
-    const parameters: SqlValue[] = [...plan.sums.parameters];
-    if (plan.requests !== undefined) {
-      sources.push(toolCounts(plan.requests.condition));
-      parameters.push(...plan.requests.parameters, ...plan.requests.parameters);
+    const plan = planRange(query, query.byQuarter === true ? toolLevels.slice(-1) : toolLevels);
+    const sources: string[] = [];
+    const parameters: SqlValue[] = [];
+    for (const { level, spans } of plan.sums) {
+      sources.push(`SELECT r.* FROM ${spanRows} CROSS JOIN ${level.table} r ON ${isWithin('quarter')}`);
+      parameters.push(JSON.stringify(spans));
     }
+    if (plan.requests.length > 0) {
+      const condition = `(${plan.requests.map(() => 'received_at_ms >= ? AND received_at_ms < ?').join(' OR ')})`;
+      const ends = plan.requests.flatMap((span) => span.slice(0, 2));
+      sources.push(toolCounts(condition));
+      parameters.push(...ends, ...ends);
+    }
+    if (sources.length === 0) return [];
     const keys = query.byQuarter === true ? 'quarter, tool' : 'tool';
     const rows = await this.#engine.all<{
       quarter?: number;
@@ -183,18 +187,18 @@ export class SqlStatistics implements Statistics {
   }
 
   /** undefined when a name never occurred, so that nothing can match. */
-  async #filter(where: StatisticsFilter = {}): Promise<Condition | undefined> {
-    const conditions: string[] = [];
+  async #filter(where: StatisticsFilter = {}): Promise<Filter | undefined> {
+    const columns: string[] = [];
     const parameters: SqlValue[] = [];
     for (const [dimension, text] of Object.entries(where)) {
       if (text === undefined) continue;
       const id = await this.#names.idOf(text);
       if (id === undefined) return undefined;
       // The names of the type are the names of the table.
-      conditions.push(` AND ${dimensionColumns[dimension as Dimension]} = ?`);
+      columns.push(dimensionColumns[dimension as Dimension]);
       parameters.push(id);
     }
-    return { condition: conditions.join(''), parameters };
+    return { columns, condition: columns.map((column) => ` AND r.${column} = ?`).join(''), parameters };
   }
 
   async #key(row: KeyRow, by: readonly Dimension[]): Promise<DimensionKey> {
@@ -209,29 +213,44 @@ export class SqlStatistics implements Statistics {
   }
 }
 
-interface Condition {
+interface Filter {
+  readonly columns: readonly string[];
+  /** About a row `r`. */
   readonly condition: string;
   readonly parameters: readonly SqlValue[];
 }
 
-interface Part extends Condition {
+interface Part {
   readonly kind: 'sums' | 'requests';
-  readonly table: string;
+  /** Rows `r` in spans `s`. */
+  readonly from: string;
+  /** Parameter of the spans. */
+  readonly spans: string;
 }
 
-/** Whole quarter hours come from what is summed, the rest of the range from the requests themselves. */
+/** Spans first: each is looked up by time. */
+const spanRows = `(SELECT value ->> 0 AS first, value ->> 1 AS last, value ->> 2 AS period FROM json_each(?)) s`;
+const isWithin = (column: 'quarter' | 'received_at_ms') => `r.${column} >= s.first AND r.${column} < s.last`;
+
+/** Whole days, hours and quarter hours come from what is summed, the rest of the range from the requests themselves. */
 function partsOf(
-  { sums, requests }: RangePlan,
-  tables: Readonly<Record<'sums' | 'requests', string>>,
-  filter: Condition,
+  { sums, requests }: RangePlan<{ readonly table: string }>,
+  tables: { readonly requests: string },
+  condition: string,
 ): Part[] {
-  const part = (kind: Part['kind'], { condition, parameters }: Condition): Part => ({
+  const part = (
+    kind: Part['kind'],
+    table: string,
+    column: 'quarter' | 'received_at_ms',
+    spans: readonly Span[],
+  ) => ({
     kind,
-    table: tables[kind],
-    condition: `(${condition})${filter.condition}`,
-    parameters: [...parameters, ...filter.parameters],
+    from: `FROM ${spanRows} CROSS JOIN ${table} r ON ${isWithin(column)}${condition}`,
+    spans: JSON.stringify(spans),
   });
-  return requests === undefined ? [part('sums', sums)] : [part('sums', sums), part('requests', requests)];
+  const parts = sums.map(({ level, spans }) => part('sums', level.table, 'quarter', spans));
+  if (requests.length > 0) parts.push(part('requests', tables.requests, 'received_at_ms', requests));
+  return parts;
 }
 
 function latencyKey(dimension: LatenciesQuery['by'][number]) {

@@ -1,5 +1,6 @@
 import type { Dimension, Measure } from './measures.ts';
 import type { OutcomeClass } from './request-row.ts';
+import type { Period } from './statistics-range.ts';
 
 /** Sums and distributions over all requests. Times are milliseconds since 1970, ranges half open; absent = no end. */
 export interface Statistics {
@@ -27,6 +28,8 @@ export interface SumsQuery extends StatisticsRange {
   /** `quarter`: UTC quarter hours, of which the days and hours of any time zone consist. */
   readonly by: readonly Dimension[];
   readonly where?: StatisticsFilter | undefined;
+  /** Kept apart by their numbers; requests outside of all of them do not count. */
+  readonly periods?: readonly Period[];
 }
 
 export type Measures = { readonly [Name in Measure]: number };
@@ -37,6 +40,8 @@ export interface Sums extends Measures {
 
 /** Those that were asked for; undefined where a request has no such thing. */
 export interface DimensionKey {
+  /** With `periods`. */
+  readonly period?: number;
   /** Times 900,000 = its beginning. */
   readonly quarter?: number;
   readonly session?: string | undefined;

@@ -2,6 +2,11 @@ import type { Connection } from './connection.ts';
 import { databaseFiles, sizeOf } from './files.ts';
 
 const megabyte = 1024 * 1024;
+/**
+ * A log that was moved keeps its size and is written from its beginning: the size alone would ask for another checkpoint,
+ * and so for waiting for the disk, after each of many small commits.
+ */
+const pauseMs = 1_000;
 
 /**
  * Moves committed pages from the write-ahead log into the database, in idle time or when the log has grown. SQLite's own
@@ -12,6 +17,7 @@ export class Checkpointer {
   readonly #logFile: string;
   readonly #idleMs: number;
   #timer: NodeJS.Timeout | undefined;
+  #checkpointedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(connection: Connection, options: { readonly idleMs: number }) {
     this.#connection = connection;
@@ -21,7 +27,8 @@ export class Checkpointer {
 
   /** Call after each commit. */
   committed(): void {
-    const logBytes = sizeOf(this.#logFile);
+    const isTime = performance.now() - this.#checkpointedAtMs >= pauseMs;
+    const logBytes = isTime ? sizeOf(this.#logFile) : 0;
     // A reader with an old snapshot keeps the log from being reused; truncating waits for it, so it comes late.
     if (logBytes > 64 * megabyte) this.#checkpoint('TRUNCATE');
     else if (logBytes > 16 * megabyte) this.#checkpoint('PASSIVE');
@@ -45,5 +52,6 @@ export class Checkpointer {
     } catch {
       // Nothing is lost: the pages stay in the log, and what is really wrong the next commit reports.
     }
+    this.#checkpointedAtMs = performance.now();
   }
 }

@@ -1,5 +1,6 @@
 import type { MeasureColumns } from '../derived/derived-tables.ts';
-import { dimensionNames, measureNames } from '../derived/measures.ts';
+import { measureNames } from '../derived/measures.ts';
+import { latencyLevels, rollupLevels, toolLevels } from '../derived/rollup-levels.ts';
 
 /**
  * Sums of quarter hours, maintained as rows come and go. Names that are unknown are 0 in keys, so that they are a key
@@ -50,11 +51,15 @@ CREATE VIEW request_measures AS SELECT
 ${measureNames.map((name) => `  ${measures[name]} AS ${name}`).join(',\n')}
 FROM requests;
 
-CREATE TABLE rollups (
-${dimensionNames.map((name) => `  ${name} INTEGER NOT NULL`).join(',\n')},
+${rollupLevels
+  .map(
+    ({ table, columns }) => `CREATE TABLE ${table} (
+${['quarter', ...columns].map((name) => `  ${name} INTEGER NOT NULL`).join(',\n')},
 ${measureColumns},
-  PRIMARY KEY (${dimensionNames.join(', ')})
-) WITHOUT ROWID;
+  PRIMARY KEY (${['quarter', ...columns].join(', ')})
+) WITHOUT ROWID;`,
+  )
+  .join('\n')}
 CREATE INDEX rollups_by_session ON rollups (session, quarter);
 
 CREATE TABLE sessions (
@@ -75,16 +80,22 @@ ${measureColumns},
   PRIMARY KEY (session, agent)
 ) WITHOUT ROWID;
 
-CREATE TABLE tool_rollups (
+${toolLevels
+  .map(
+    ({ table }) => `CREATE TABLE ${table} (
   quarter INTEGER NOT NULL,
   tool INTEGER NOT NULL,
   declared INTEGER NOT NULL,
   called INTEGER NOT NULL,
   called_in INTEGER NOT NULL,
   PRIMARY KEY (quarter, tool)
-) WITHOUT ROWID;
+) WITHOUT ROWID;`,
+  )
+  .join('\n')}
 
-CREATE TABLE latencies (
+${latencyLevels
+  .map(
+    ({ table }) => `CREATE TABLE ${table} (
   quarter INTEGER NOT NULL,
   provider INTEGER NOT NULL,
   asked_model INTEGER NOT NULL,
@@ -94,5 +105,7 @@ CREATE TABLE latencies (
   first_token BLOB NOT NULL,
   output_speed BLOB NOT NULL,
   PRIMARY KEY (quarter, provider, asked_model, answered_model)
-) WITHOUT ROWID;
+) WITHOUT ROWID;`,
+  )
+  .join('\n')}
 `;

@@ -3,7 +3,8 @@ import type { TextIndex, TextMatch } from '../derived/text-index.ts';
 
 /**
  * Two indexes over the same texts: of words, and of three letters each for what is quoted with punctuation. Neither keeps
- * the text itself, so removing one takes the text again. `secure-delete` leaves nothing of what is removed.
+ * the text itself, so removing one takes the text again. `secure-delete` leaves nothing of what is removed. Short
+ * beginnings of words are indexed too: they would be put together out of a good part of everything for each question.
  */
 export const textSchema = `
 -- A number is not given twice: the order of numbers is the order in which texts were first seen.
@@ -25,7 +26,7 @@ CREATE TABLE text_places (
 CREATE INDEX text_places_by_place ON text_places (source, place);
 -- Requests whose texts are read again, because a place that had one of them is gone.
 CREATE TABLE text_again (sequence INTEGER PRIMARY KEY);
-CREATE VIRTUAL TABLE text_words USING fts5(text, content='', tokenize="unicode61 remove_diacritics 2");
+CREATE VIRTUAL TABLE text_words USING fts5(text, content='', prefix='1 2 3', tokenize="unicode61 remove_diacritics 2");
 INSERT INTO text_words (text_words, rank) VALUES ('secure-delete', 1);
 CREATE VIRTUAL TABLE text_trigrams USING fts5(text, content='', tokenize='trigram', detail=none);
 INSERT INTO text_trigrams (text_trigrams, rank) VALUES ('secure-delete', 1);
