@@ -133,6 +133,20 @@ export const searchRoutes = {
     },
     statuses: refused,
   },
+  'search.export': {
+    method: 'GET',
+    path: '/api/v2/requests/export',
+    summary:
+      'All requests that fit a query, newest first, as a file: CSV for spreadsheets, a line of JSON for each, or an HTTP Archive with the bodies. Headers are as they were recorded, so without secrets; bodies are as they were sent.',
+    query: z.object({
+      format: z.enum(['csv', 'jsonl', 'har']).describe('`har` has the bodies, up to 8 MiB each.'),
+      q: query,
+      ...range,
+      limit: lenientInteger(0, { min: 1, max: 100_000_000 }).describe('Rows at most; default all.'),
+    }),
+    answer: { kind: 'bytes' },
+    statuses: { 400: 'The format is missing, or the query is not understood.' },
+  },
   'search.histogram': {
     method: 'GET',
     path: '/api/v2/requests/histogram',

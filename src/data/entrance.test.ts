@@ -27,7 +27,7 @@ async function guarded(changes: Partial<AccessConfig> = {}): Promise<RunningServ
 function pathOf(route: Route): string {
   const nobodysId = route.path.includes('/plans/') ? '1' : 'f'.repeat(32);
   const path = route.path.replace('{id}', nobodysId);
-  return `${path}?side=request&start=2026-01-01&end=2026-01-02&q=disk&key=model&project=-home-me&at=a0.b0&path=/v1/messages`;
+  return `${path}?side=request&start=2026-01-01&end=2026-01-02&q=disk&key=model&project=-home-me&at=a0.b0&path=/v1/messages&format=jsonl`;
 }
 
 describe('every answer', () => {

@@ -30,7 +30,7 @@ function examplePath({ path }: Route): string {
 
 /** What some routes cannot do without. */
 const needed =
-  'side=request&start=2026-01-01&end=2026-01-03&q=disk&key=model&project=-home-me&at=a0.b0&path=/v1/messages';
+  'side=request&start=2026-01-01&end=2026-01-03&q=disk&key=model&project=-home-me&at=a0.b0&path=/v1/messages&format=jsonl';
 
 const corpus = [
   `' OR '1'='1`,

@@ -132,7 +132,7 @@ export function createDataServer({
       ...routingHandlers(config),
       ...sessionHandlers(ask),
       ...statisticsHandlers(ask, { nowMs }),
-      ...searchHandlers({ queries: threads?.query, access, nowMs }),
+      ...searchHandlers({ queries: threads?.query, access, nowMs, version }),
       ...healthHandlers({
         health,
         isDraining: () => isDraining,

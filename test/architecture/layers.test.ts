@@ -79,7 +79,7 @@ const layers: Readonly<Record<string, Layer>> = {
       '#transcripts',
     ],
     types: ['#config'],
-    packages: ['@hono/node-server', 'hono', 'pino', 'prom-client'],
+    packages: ['@hono/node-server', 'csv-stringify', 'hono', 'pino', 'prom-client'],
   },
   supervisor: { modules: ['#generation'], packages: [] },
   cli: {

@@ -8,13 +8,15 @@ import {
   showQueryProblem,
   splitQuery,
 } from '#search';
-import { StoreError, type TextSearch } from '#store';
+import { type Store, StoreError, type TextSearch } from '#store';
 import { ApiProblem } from '../api-problem.ts';
+import { exportRequests, exportTypes } from '../export-requests.ts';
 import type { Handlers } from '../handler.ts';
 import { readCursor, writeCursor } from '../list-cursor.ts';
 import type { QueryThread } from '../query-thread/start.ts';
 import { instantText, requestSummary } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
+import { streamResponse } from '../stream-response.ts';
 
 type SearchRoute = Extract<RouteKey, `search.${string}`>;
 
@@ -24,7 +26,12 @@ export interface SearchHandlersOptions {
   /** The facts, for rows of requests that were found. */
   readonly access: StoreAccess;
   readonly nowMs: () => number;
+  /** Of this program, for files that say what wrote them. */
+  readonly version: string;
 }
+
+/** Rows that an export reads at once. */
+const exportedAtOnce = 500;
 
 /** How long one query may look; then it answers with what it has. */
 const timeMs = 1_000;
@@ -32,7 +39,12 @@ const timeMs = 1_000;
 const matchesMax = 5_000;
 
 /** Search in texts and among requests. A query that is not understood is refused with the place and what was meant. */
-export function searchHandlers({ queries, access, nowMs }: SearchHandlersOptions): Handlers<SearchRoute> {
+export function searchHandlers({
+  queries,
+  access,
+  nowMs,
+  version,
+}: SearchHandlersOptions): Handlers<SearchRoute> {
   const ask: QueryThread['ask'] = (name, input) =>
     queries === undefined
       ? Promise.reject(new StoreError('missing', 'Nothing is derived here.'))
@@ -125,6 +137,40 @@ export function searchHandlers({ queries, access, nowMs }: SearchHandlersOptions
           nextCursor: next ? writeCursor(next) : null,
         },
       };
+    },
+
+    'search.export': async ({ query: { format, limit, ...asked }, isHead, breakOff }) => {
+      const search = { ...among(asked), limit: exportedAtOnce };
+      const headers = {
+        'content-type': exportTypes[format],
+        'content-disposition': `attachment; filename="throughline-requests.${format}"`,
+      };
+      if (isHead) return streamResponse(undefined, headers, breakOff);
+      // What is wrong with the query shows while a clear answer can still be given.
+      const first = await ask('search.page', search);
+
+      async function* batches(store: Store) {
+        let left = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+        for (let page = first; left > 0; ) {
+          const rows = await Promise.all(page.ids.slice(0, left).map((id) => store.exchange(id)));
+          yield rows.filter((row) => row !== undefined);
+          left -= page.ids.length;
+          if (page.next === undefined) return;
+          page = await ask('search.page', { ...search, after: page.next });
+        }
+      }
+      async function* bytes() {
+        const lease = await access.acquire();
+        try {
+          yield* exportRequests(format, batches(lease.store), { store: lease.store, version });
+        } catch (error) {
+          access.noteFailure(error);
+          throw error;
+        } finally {
+          lease.release();
+        }
+      }
+      return streamResponse(bytes(), headers, breakOff);
     },
 
     'search.histogram': async ({ query }) => {
