@@ -64,6 +64,28 @@ function said(number: number, sessionId: string, messages: readonly string[]): E
   return { ...item, request: { pieces: [{ kind: 'literal', bytes: body }] } };
 }
 
+/** The same with an answer that edits a file. */
+function edited(item: ExchangeToStore, path: string): ExchangeToStore {
+  const call = {
+    type: 'tool_use',
+    id: `call of ${item.exchange.id}`,
+    name: 'Edit',
+    input: { file_path: path },
+  };
+  const body = Buffer.from(JSON.stringify({ type: 'message', role: 'assistant', content: [call] }));
+  const responseFacts = {
+    status: 200,
+    responseHeaders: ['content-type', 'application/json'],
+    responseBytes: body.length,
+    responseSha256: createHash('sha256').update(body).digest('hex'),
+  };
+  return {
+    ...item,
+    exchange: { ...item.exchange, ...responseFacts },
+    response: { pieces: [{ kind: 'literal', bytes: body }] },
+  };
+}
+
 async function sessionsFor(text: string): Promise<(string | undefined)[]> {
   const result = await derived.text.search({
     ...{ words: parseWords(text), nowMs: startMs, zone: 'UTC', matchesMax: 100, timeMs: 60_000 },
@@ -138,6 +160,28 @@ describe('what is deleted from the facts', () => {
     expect(await sessionsFor('swims')).toEqual(['s2']);
   });
 
+  it('worked on no file any more', async () => {
+    await facts.commit({
+      exchanges: [
+        edited(said(1, 's1', ['a']), '/a.ts'),
+        edited(said(2, 's2', ['b']), '/a.ts'),
+        edited(said(3, 's1', ['c']), '/c.ts'),
+      ],
+      positions: [],
+    });
+    await deriveAll();
+    const files = async () =>
+      (await derived.files.list({ limit: 9 })).map(({ path, writes, sessions }) => [path, writes, sessions]);
+    expect(await files()).toEqual([
+      ['/c.ts', 1, 1],
+      ['/a.ts', 2, 2],
+    ]);
+    await facts.delete({ sessionId: 's1' });
+    await deriveAll();
+    expect(await files()).toEqual([['/a.ts', 1, 1]]);
+    expect(await derived.files.touches({ path: '/c.ts', limit: 9 })).toEqual([]);
+  });
+
   it('is said again when it comes again', async () => {
     await facts.commit({ exchanges: [said(1, 's1', ['the walrus sings'])], positions: [] });
     await deriveAll();
@@ -150,7 +194,7 @@ describe('what is deleted from the facts', () => {
 
   it('SEC-18: leaves nothing in any file of the database, names included', async () => {
     await facts.commit({
-      exchanges: [said(1, 'canary-session', ['a canarycanary in the text'])],
+      exchanges: [edited(said(1, 'canary-session', ['a canarycanary in the text']), '/home/canaryfile.ts')],
       positions: [],
     });
     await deriveAll();
@@ -161,11 +205,13 @@ describe('what is deleted from the facts', () => {
         .join();
     expect(bytes()).toMatch(/canary-session/);
     expect(bytes()).toMatch(/anarycanary/);
+    expect(bytes()).toMatch(/canaryfile/);
     await facts.delete({});
     await deriveAll();
     await derived.close();
     expect(bytes()).not.toMatch(/canary-session/);
     expect(bytes()).not.toMatch(/anarycanary/);
+    expect(bytes()).not.toMatch(/canaryfile/);
   });
 
   it('is forgotten by a process that begins in the middle of it', async () => {
