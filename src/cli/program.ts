@@ -32,6 +32,7 @@ export function createProgram(): Command {
   addRoutesCommands(program);
   addConfigCommands(program);
   addDatabaseCommands(program);
+  addDeriveCommands(program);
   addImportCommand(program);
   addServiceManagerCommands(program);
   return program;
@@ -243,6 +244,28 @@ function addDatabaseCommands(program: Command): void {
     .action(async (_options, command: Command) => {
       const { resetDatabase } = await import('./db-reset.ts');
       await resetDatabase(command.optsWithGlobals());
+    });
+}
+
+function addDeriveCommands(program: Command): void {
+  const derive = program
+    .command('derive')
+    .description('look after what is computed from the database: statistics, search, conversations');
+  derive
+    .command('status', { isDefault: true })
+    .description('say how far it is, how fast it goes and what is left')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { deriveStatus } = await import('./derive.ts');
+      await deriveStatus(command.optsWithGlobals());
+    });
+  derive
+    .command('rebuild')
+    .description('compute all of it anew in the background, while what there is serves')
+    .addOption(jsonOption())
+    .action(async (_options, command: Command) => {
+      const { deriveAnew } = await import('./derive.ts');
+      await deriveAnew(command.optsWithGlobals());
     });
 }
 

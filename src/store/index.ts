@@ -70,6 +70,7 @@ export type { OpenStoreOptions } from './open-store.ts';
 export {
   besideStore,
   deleteStore,
+  derivedFiles,
   discardReplacement,
   openDerivedStore,
   openStore,

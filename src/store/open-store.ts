@@ -70,6 +70,17 @@ export async function openDerivedStore(
   }
 }
 
+/** Where what is derived lies, and how large it and its replacement are; 0 bytes = there is none. */
+export function derivedFiles(config: StoreConfig): {
+  readonly path: string;
+  readonly bytes: number;
+  readonly replacementBytes: number;
+} {
+  const sum = (path: string) => databaseFiles(path).reduce((bytes, file) => bytes + sizeOf(file), 0);
+  const path = besideStore(config, 'derived');
+  return { path, bytes: sum(path), replacementBytes: sum(replacementPath(config)) };
+}
+
 /** Forgets a replacement that was begun. */
 export function discardReplacement(config: StoreConfig): void {
   deleteDatabase(replacementPath(config));

@@ -31,6 +31,8 @@ export interface DerivedStore {
   beginDerivation(derivation: string): Promise<void>;
   /** Makes the writer derive everything anew, while this is served; also one that starts later. */
   askForRebuild(): Promise<void>;
+  /** True from then on until the new one is in its place. */
+  isRebuildAskedFor(): Promise<boolean>;
   /** A cheap look at the file. */
   health(): Promise<DerivedHealth>;
   close(): Promise<void>;

@@ -23,6 +23,9 @@ import { SqlStatistics } from './sql-statistics.ts';
 import type { Statistics } from './statistics.ts';
 import type { TextIndex } from './text-index.ts';
 
+/** In the place of a derivation: no other one is like it. */
+const askedForAnew = 'asked for anew';
+
 /** The port over any SQL engine, one class for each area. */
 export class SqlDerivedStore implements DerivedStore {
   readonly requests: DerivedRequests;
@@ -74,7 +77,11 @@ export class SqlDerivedStore implements DerivedStore {
   }
 
   askForRebuild(): Promise<void> {
-    return this.beginDerivation('asked for anew');
+    return this.beginDerivation(askedForAnew);
+  }
+
+  async isRebuildAskedFor(): Promise<boolean> {
+    return (await this.derivation()) === askedForAnew;
   }
 
   async health(): Promise<DerivedHealth> {
