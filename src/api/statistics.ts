@@ -29,7 +29,13 @@ const performanceModelOf = z
 
 const start = instant.optional().describe('From this time on; required, with `end`.');
 const end = instant.optional().describe('Before this time; required, with `start`.');
-const range = { start, end };
+const q = z
+  .string()
+  .optional()
+  .describe(
+    'Only requests that fit this query, see docs/search.md; days in it are those of `tz`. Then each request of the range is looked at, and 503 says when those are too many.',
+  );
+const range = { start, end, q };
 const tokens = z.number().describe('Input, output, cache reads and cache writes together.');
 const milliseconds = z.number().describe('Milliseconds.');
 const echoed = { startTime: z.string(), endTime: z.string() };
@@ -141,6 +147,14 @@ const performance = z.strictObject({
         p99ResponseMs: milliseconds,
         avgFirstByteMs: milliseconds.describe('0 when no time is known.'),
         avgFirstTokenMs: milliseconds.nullable(),
+        p50FirstByteMs: milliseconds.nullable(),
+        p95FirstByteMs: milliseconds.nullable(),
+        p99FirstByteMs: milliseconds.nullable(),
+        p50FirstTokenMs: milliseconds.nullable(),
+        p95FirstTokenMs: milliseconds.nullable(),
+        p99FirstTokenMs: milliseconds.nullable(),
+        p10OutputTokensPerSecond: z.number().nullable().describe('One in ten is slower.'),
+        p90OutputTokensPerSecond: z.number().nullable().describe('One in ten is faster.'),
         medianOutputTokensPerSecond: z
           .number()
           .nullable()
@@ -156,8 +170,10 @@ const usageDimensions = [
   'asked_model',
   'answered_model',
   'provider',
+  'project',
   'session',
   'agent_name',
+  'tool',
   'client_version',
   'outcome',
   'day',
@@ -214,6 +230,35 @@ const usage = z.strictObject({
   ...echoed,
 });
 
+const fact = z.number().nullable();
+const rateLimits = z.strictObject({
+  windows: z
+    .array(
+      z.strictObject({
+        provider: z.string().nullable(),
+        window: z
+          .string()
+          .describe('As the provider names it, such as `requests`, `input-tokens`, `5h` or `7d`.'),
+        points: z
+          .array(
+            z.strictObject({
+              at: z.string(),
+              limit: fact.describe('What is allowed.'),
+              remaining: fact,
+              used: fact.describe('Share that is used, 0 to 1.'),
+              resetsAt: z.string().nullable(),
+              status: z.string().nullable().describe('In words of the provider, such as `allowed_warning`.'),
+            }),
+          )
+          .describe(
+            'The last answer of each minute that had one, the oldest first; null where it did not say.',
+          ),
+      }),
+    )
+    .describe('By provider, then window.'),
+  ...echoed,
+});
+
 const routing = z.strictObject({
   providers: byProvider,
   subagents: bySubagent,
@@ -223,6 +268,7 @@ const routing = z.strictObject({
 const optionalRange = {
   start: instant.optional().describe('From this time on. Only together with `end`.'),
   end: instant.optional().describe('Before this time. Only together with `start`.'),
+  q,
 };
 
 function route<const Path extends string, Query extends z.ZodRawShape, Schema extends z.ZodType>(
@@ -303,6 +349,22 @@ export const statisticsRoutes = {
         .describe('Groups at most, 1 to 9999; default 1000.'),
     },
     usage,
+  ),
+  'stats.rateLimits': route(
+    '/api/v2/stats/rate-limits',
+    'What providers said in the heads of their answers about limits and how much of them is used, by time.',
+    {
+      start,
+      end,
+      provider: z.string().optional().describe('Only this provider.'),
+      window: z.string().optional().describe('Only this window.'),
+      limit: z
+        .string()
+        .optional()
+        .transform((text) => (text !== undefined && /^[1-9]\d{0,3}$/.test(text) ? Number(text) : 1500))
+        .describe('Points of each window at most, the newest, 1 to 9999; default 1500.'),
+    },
+    rateLimits,
   ),
   'routing.stats': route(
     '/api/v2/routing/stats',

@@ -1,11 +1,19 @@
-import type { Measures, SumsQuery } from '#store';
+import type { Among, DimensionKey, Measures, SumsQuery } from '#store';
 import type { QueryThread } from './query-thread/start.ts';
 
 /** Asks the query thread. */
 export type Ask = QueryThread['ask'];
 
-/** What statistics are by. `sentModel` is the one the provider was asked for. */
-export type RowDimension = Exclude<SumsQuery['by'][number], 'routedModel'> | 'sentModel';
+/** What statistics are by. `sentModel` is the one the provider was asked for; `project` that of the session. */
+export type RowDimension = Exclude<SumsQuery['by'][number], 'routedModel'> | 'sentModel' | 'project';
+
+export interface SumsAsked {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly by: readonly RowDimension[];
+  /** Only requests that fit. */
+  readonly among?: Among | undefined;
+}
 
 /** What is added up of each request. */
 type Counted = Pick<Measures, (typeof countedNames)[number]>;
@@ -34,28 +42,31 @@ const countedNames = [
 ] as const satisfies readonly (keyof Measures)[];
 
 /** One row for each combination that occurs, without order. The range is half open. */
-export async function askForSums(
-  ask: Ask,
-  {
-    fromMs,
-    toMs,
-    by,
-  }: { readonly fromMs: number; readonly toMs: number; readonly by: readonly RowDimension[] },
-): Promise<SumRow[]> {
-  const stored = by.flatMap((name) =>
-    name === 'sentModel' ? (['askedModel', 'routedModel'] as const) : [name],
-  );
-  const sums = await ask('statistics.sums', { fromMs, toMs, by: [...new Set(stored)] });
-  const groups = groupRows(sums, ({ key }) =>
-    JSON.stringify(
-      by.map((name) => (name === 'sentModel' ? (key.routedModel ?? key.askedModel) : key[name]) ?? null),
-    ),
-  );
+export async function askForSums(ask: Ask, { by, ...range }: SumsAsked): Promise<SumRow[]> {
+  const [sums, projects] = await Promise.all([
+    ask('statistics.sums', { ...range, by: [...new Set(by.flatMap(storedDimensions))] }),
+    by.includes('project') ? projectsBySession(ask) : undefined,
+  ]);
+  const valueIn = (name: RowDimension, key: DimensionKey) => {
+    if (name === 'sentModel') return key.routedModel ?? key.askedModel;
+    return name === 'project' ? projects?.get(key.session ?? '') : key[name];
+  };
+  const groups = groupRows(sums, ({ key }) => JSON.stringify(by.map((name) => valueIn(name, key) ?? null)));
   return [...groups].map(([key, rows]) => ({
     // Written a few lines above.
     values: JSON.parse(key) as SumRow['values'],
     ...addUp(rows),
   }));
+}
+
+function storedDimensions(name: RowDimension): SumsQuery['by'] {
+  if (name === 'sentModel') return ['askedModel', 'routedModel'];
+  return [name === 'project' ? 'session' : name];
+}
+
+async function projectsBySession(ask: Ask): Promise<Map<string, string>> {
+  const sessions = await ask('conversations.projects', undefined);
+  return new Map(sessions.map(({ sessionId, project }) => [sessionId, project]));
 }
 
 /** All of them together. */

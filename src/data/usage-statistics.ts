@@ -1,4 +1,5 @@
 import type { RouteBody, RouteQuery, UsageDimension } from '#api';
+import type { Among } from '#store';
 import type { TimeRange } from './handlers/statistics.ts';
 import { instantText } from './request-summary.ts';
 import {
@@ -19,7 +20,9 @@ const stored: Readonly<Record<UsageDimension, RowDimension>> = {
   asked_model: 'askedModel',
   answered_model: 'answeredModel',
   provider: 'provider',
+  project: 'project',
   session: 'session',
+  tool: 'tool',
   agent_name: 'agentName',
   client_version: 'clientVersion',
   outcome: 'outcomeClass',
@@ -34,7 +37,7 @@ type Value = string | number | null;
 export async function usageHandler(
   ask: Ask,
   query: RouteQuery<'stats.usage'>,
-  range: TimeRange,
+  range: TimeRange & { readonly among?: Among | undefined },
 ): Promise<RouteBody<'stats.usage'>> {
   const by = [...new Set(query.by.map((name) => stored[name]))];
   const rows = await askForSums(ask, { ...range, by });

@@ -12,6 +12,7 @@ export type {
   DerivedConversations,
   DerivedEntry,
   MessagePage,
+  SessionProject,
   SessionUsage,
 } from './derived/derived-conversations.ts';
 export type {
@@ -48,10 +49,11 @@ export type {
 export type { Dimension, Measure } from './derived/measures.ts';
 export type { OutcomeClass } from './derived/request-row.ts';
 export { quarterMs } from './derived/request-row.ts';
-export type { HistogramSearch, RequestPage, ValuesSearch } from './derived/request-search.ts';
+export type { HistogramSearch, RequestPage, RequestQuery, ValuesSearch } from './derived/request-search.ts';
 export { suggestedKeys } from './derived/request-search.ts';
 export type {
   AgentSums,
+  Among,
   DimensionKey,
   Latencies,
   LatenciesQuery,

@@ -1,19 +1,12 @@
 import type { RouteKey, RouteQuery } from '#api';
-import {
-  needsWord,
-  parseQuery,
-  parseWords,
-  printQuery,
-  type Query,
-  showQueryProblem,
-  splitQuery,
-} from '#search';
+import { needsWord, parseWords, printQuery, type Query, splitQuery } from '#search';
 import { type Store, StoreError, type TextSearch } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import { exportRequests, exportTypes } from '../export-requests.ts';
 import type { Handlers } from '../handler.ts';
 import { readCursor, writeCursor } from '../list-cursor.ts';
 import type { QueryThread } from '../query-thread/start.ts';
+import { readQuery } from '../read-query.ts';
 import { instantText, requestSummary } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
 import { streamResponse } from '../stream-response.ts';
@@ -74,7 +67,7 @@ export function searchHandlers({
     before?: number | undefined;
     tz?: string | undefined;
   }) => ({
-    query: understood(query.q ?? ''),
+    query: readQuery(query.q ?? ''),
     nowMs: nowMs(),
     zone: query.tz ?? 'UTC',
     timeMs,
@@ -208,12 +201,6 @@ export function searchHandlers({
       };
     },
   };
-}
-
-function understood(text: string): Query {
-  const parsed = parseQuery(text);
-  if (parsed.kind === 'parsed') return parsed.query;
-  throw new ApiProblem('bad-parameter', showQueryProblem(text, parsed.problem));
 }
 
 function split(query: Query) {

@@ -1,6 +1,9 @@
 import type { RouteKey, RouteQuery } from '#api';
+import type { Among } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import type { Handlers } from '../handler.ts';
+import { rateLimitsBody } from '../rate-limits.ts';
+import { readAmong } from '../read-query.ts';
 import { instantText } from '../request-summary.ts';
 import {
   type Ask,
@@ -22,6 +25,11 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
+/** A range, and which of its requests count. */
+interface Chosen extends TimeRange {
+  readonly among?: Among | undefined;
+}
+
 const dayMs = 86_400_000;
 
 /** Sums over what was recorded. */
@@ -29,26 +37,31 @@ export function statisticsHandlers(
   ask: Ask,
   { nowMs }: { readonly nowMs: () => number },
 ): Handlers<StatisticsRoute> {
-  const daily = async (query: RouteQuery<'stats.daily'>, days: number) => ({
-    body: await dailyBody(ask, query, lastDays(query, { days, nowMs: nowMs() })),
+  const chosen = (query: GivenRange & Parameters<typeof readAmong>[0]): Chosen => ({
+    ...givenRange(query),
+    among: readAmong(query, nowMs()),
   });
+  const daily = async (query: RouteQuery<'stats.daily'>, days: number) => {
+    const range = lastDays(query, { days, nowMs: nowMs() });
+    return { body: await dailyBody(ask, query, { ...range, among: readAmong(query, nowMs()) }) };
+  };
   const hourly = async ({ query }: { query: RouteQuery<'stats.hourly'> }) => ({
-    body: await hourlyBody(ask, query, givenRange(query)),
+    body: await hourlyBody(ask, query, chosen(query)),
   });
   const models = async ({ query }: { query: RouteQuery<'stats.models'> }) => ({
-    body: await modelsBody(ask, query, givenRange(query)),
+    body: await modelsBody(ask, query, chosen(query)),
   });
   const providers = async ({ query }: { query: RouteQuery<'stats.providers'> }) => ({
-    body: await providersBody(ask, givenRange(query)),
+    body: await providersBody(ask, chosen(query)),
   });
   const subagents = async ({ query }: { query: RouteQuery<'stats.subagents'> }) => ({
-    body: await subagentsBody(ask, givenRange(query)),
+    body: await subagentsBody(ask, chosen(query)),
   });
   const tools = async ({ query }: { query: RouteQuery<'stats.tools'> }) => ({
-    body: await toolsBody(ask, givenRange(query)),
+    body: await toolsBody(ask, chosen(query)),
   });
   const performance = async ({ query }: { query: RouteQuery<'stats.performance'> }) => ({
-    body: await performanceBody(ask, query, givenRange(query)),
+    body: await performanceBody(ask, query, chosen(query)),
   });
   return {
     'stats.daily': ({ query }) => daily(query, 7),
@@ -65,12 +78,14 @@ export function statisticsHandlers(
     'stats.tools.v2': tools,
     'stats.performance': performance,
     'stats.performance.v2': performance,
-    'stats.usage': async ({ query }) => ({ body: await usageHandler(ask, query, givenRange(query)) }),
+    'stats.usage': async ({ query }) => ({ body: await usageHandler(ask, query, chosen(query)) }),
+    'stats.rateLimits': async ({ query }) => ({ body: await rateLimitsBody(ask, query, givenRange(query)) }),
     'routing.stats': async ({ query }) => {
       const range = eitherRange(query) ?? { fromMs: nowMs() - dayMs, toMs: nowMs() };
+      const among = readAmong(query, nowMs());
       const [providers, subagents] = await Promise.all([
-        providersBody(ask, range),
-        subagentsBody(ask, range),
+        providersBody(ask, { ...range, among }),
+        subagentsBody(ask, { ...range, among }),
       ]);
       const timeRange = { start: instantText(range.fromMs), end: instantText(range.toMs) };
       return { body: { providers, subagents, timeRange } };
@@ -113,7 +128,7 @@ const modelDimension = { sent: 'sentModel', asked: 'askedModel', answered: 'answ
 type ModelChoice = { readonly model_of: keyof typeof modelDimension };
 const unknown = 'unknown';
 
-async function dailyBody(ask: Ask, query: RouteQuery<'stats.daily'>, range: TimeRange) {
+async function dailyBody(ask: Ask, query: RouteQuery<'stats.daily'>, range: Chosen) {
   const buckets = await calendarSums(ask, query, range, ({ date }) => date);
   return {
     dailyStats: [...buckets]
@@ -124,7 +139,7 @@ async function dailyBody(ask: Ask, query: RouteQuery<'stats.daily'>, range: Time
   };
 }
 
-async function hourlyBody(ask: Ask, query: RouteQuery<'stats.hourly'>, range: TimeRange) {
+async function hourlyBody(ask: Ask, query: RouteQuery<'stats.hourly'>, range: Chosen) {
   const buckets = await calendarSums(ask, query, range, ({ hour }) => hour);
   const whole = addUp([...buckets.values()].flat());
   return {
@@ -143,7 +158,7 @@ async function hourlyBody(ask: Ask, query: RouteQuery<'stats.hourly'>, range: Ti
 async function calendarSums<Key>(
   ask: Ask,
   query: ModelChoice & { readonly tz: string },
-  range: TimeRange,
+  range: Chosen,
   keyOf: (place: CalendarPlace) => Key,
 ): Promise<Map<Key, SumRow[]>> {
   const { placeOf } = zoneCalendar(query.tz);
@@ -172,7 +187,7 @@ function bucketBody(rows: readonly SumRow[]) {
   };
 }
 
-async function modelsBody(ask: Ask, query: ModelChoice, range: TimeRange) {
+async function modelsBody(ask: Ask, query: ModelChoice, range: Chosen) {
   const rows = await sorted(ask, range, [modelDimension[query.model_of]]);
   return {
     modelStats: rows.map((row) => ({
@@ -185,7 +200,7 @@ async function modelsBody(ask: Ask, query: ModelChoice, range: TimeRange) {
   };
 }
 
-async function providersBody(ask: Ask, range: TimeRange) {
+async function providersBody(ask: Ask, range: Chosen) {
   const rows = await sorted(ask, range, ['provider']);
   return {
     providers: rows.map((row) => ({ provider: textOf(row, 0), ...speedBody(row), errorCount: row.errors })),
@@ -193,7 +208,7 @@ async function providersBody(ask: Ask, range: TimeRange) {
   };
 }
 
-async function subagentsBody(ask: Ask, range: TimeRange) {
+async function subagentsBody(ask: Ask, range: Chosen) {
   const rows = await sorted(ask, range, ['agentName', 'provider', 'sentModel']);
   return {
     subagents: rows
@@ -217,7 +232,7 @@ function speedBody(sum: SumRow) {
   };
 }
 
-async function toolsBody(ask: Ask, range: TimeRange) {
+async function toolsBody(ask: Ask, range: Chosen) {
   const tools = await ask('statistics.tools', range);
   return {
     tools: tools
@@ -233,10 +248,10 @@ async function toolsBody(ask: Ask, range: TimeRange) {
   };
 }
 
-const quantiles = [0.5, 0.95, 0.99];
+const quantiles = [0.5, 0.95, 0.99, 0.1, 0.9];
 
 /** Quantiles come from sketches, averages from sums; both know the same requests. */
-async function performanceBody(ask: Ask, query: RouteQuery<'stats.performance'>, range: TimeRange) {
+async function performanceBody(ask: Ask, query: RouteQuery<'stats.performance'>, range: Chosen) {
   const model = modelDimension[query.model_of];
   const by = ['provider', model] as const;
   const [sums, latencies] = await Promise.all([
@@ -252,7 +267,9 @@ async function performanceBody(ask: Ask, query: RouteQuery<'stats.performance'>,
       .map((sum) => {
         const latency = latencyOf.get(JSON.stringify(sum.values));
         const [p50 = 0, p95 = 0, p99 = 0] = latency?.total.values ?? [];
-        const speed = latency?.outputSpeed.values[0];
+        const [p50Byte, p95Byte, p99Byte] = latency?.firstByte.values ?? [];
+        const [p50Token, p95Token, p99Token] = latency?.firstToken.values ?? [];
+        const [speed, , , slow, fast] = latency?.outputSpeed.values ?? [];
         return {
           provider: textOf(sum, 0),
           model: textOf(sum, 1),
@@ -264,7 +281,15 @@ async function performanceBody(ask: Ask, query: RouteQuery<'stats.performance'>,
           avgFirstByteMs: averageMs(sum.firstByteUs, sum.firstByteCount),
           avgFirstTokenMs:
             sum.firstTokenCount === 0 ? null : averageMs(sum.firstTokenUs, sum.firstTokenCount),
-          medianOutputTokensPerSecond: speed === undefined ? null : speed / 1000,
+          p50FirstByteMs: thousandth(p50Byte, Math.round),
+          p95FirstByteMs: thousandth(p95Byte, Math.round),
+          p99FirstByteMs: thousandth(p99Byte, Math.round),
+          p50FirstTokenMs: thousandth(p50Token, Math.round),
+          p95FirstTokenMs: thousandth(p95Token, Math.round),
+          p99FirstTokenMs: thousandth(p99Token, Math.round),
+          p10OutputTokensPerSecond: thousandth(slow),
+          medianOutputTokensPerSecond: thousandth(speed),
+          p90OutputTokensPerSecond: thousandth(fast),
         };
       })
       .sort((one, other) => compare(one.provider, other.provider) || compare(one.model, other.model)),
@@ -272,8 +297,12 @@ async function performanceBody(ask: Ask, query: RouteQuery<'stats.performance'>,
   };
 }
 
+function thousandth(value: number | undefined, rounded = (exact: number) => exact): number | null {
+  return value === undefined ? null : rounded(value / 1000);
+}
+
 /** The most tokens first; without a difference by name, so that an answer never depends on chance. */
-async function sorted(ask: Ask, range: TimeRange, by: readonly RowDimension[]): Promise<SumRow[]> {
+async function sorted(ask: Ask, range: Chosen, by: readonly RowDimension[]): Promise<SumRow[]> {
   const rows = await askForSums(ask, { ...range, by });
   return rows.sort(
     (one, other) =>

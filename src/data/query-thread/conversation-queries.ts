@@ -25,6 +25,9 @@ export const conversationQueries = {
   'conversations.list': ({ derived }: QuerySources, page: ConversationPage) =>
     derived.conversations.list(page),
 
+  'conversations.projects': ({ derived }: QuerySources, _input: undefined) =>
+    derived.conversations.projects(),
+
   async 'conversations.whole'(
     sources: QuerySources,
     { id, project }: { readonly id: string; readonly project?: string },

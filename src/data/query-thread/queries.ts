@@ -3,7 +3,9 @@ import type {
   DerivedStore,
   HistogramSearch,
   LatenciesQuery,
+  RateLimitsQuery,
   RequestPage,
+  RequestQuery,
   SessionsQuery,
   Store,
   SumsQuery,
@@ -47,6 +49,9 @@ export const queries = {
   'search.texts': ({ derived }: QuerySources, search: TextSearch) => derived.text.search(search),
   'search.conversations': ({ derived }: QuerySources, search: ConversationSearch) =>
     searchConversations(derived, search),
+  'statistics.rateLimits': ({ derived }: QuerySources, query: RateLimitsQuery) =>
+    derived.details.rateLimits(query),
+  'search.count': ({ derived }: QuerySources, search: RequestQuery) => derived.find.count(search),
   'search.page': ({ derived }: QuerySources, search: RequestPage) => derived.find.page(search),
   'search.histogram': ({ derived }: QuerySources, search: HistogramSearch) => derived.find.histogram(search),
   'search.values': ({ derived }: QuerySources, search: ValuesSearch) => derived.find.values(search),

@@ -361,7 +361,8 @@ const performance = ranged(
     'stats[]': {
       always:
         'provider model avgResponseMs p50ResponseMs p95ResponseMs p99ResponseMs avgFirstByteMs requestCount',
-      added: 'avgFirstTokenMs medianOutputTokensPerSecond',
+      added:
+        'avgFirstTokenMs medianOutputTokensPerSecond p10OutputTokensPerSecond p90OutputTokensPerSecond p50FirstByteMs p95FirstByteMs p99FirstByteMs p50FirstTokenMs p95FirstTokenMs p99FirstTokenMs',
     },
   },
   {

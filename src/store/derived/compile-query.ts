@@ -1,6 +1,8 @@
 import { exchangeIdToBytes, isExchangeId } from '#exchange';
 import { intervalOf, type KeyQuery, type Measure, type Query, type QueryKey, type ValueTest } from '#search';
 import type { SqlValue } from '../sql-engine.ts';
+import type { ExchangeFilter } from '../store.ts';
+import type { TextIndex } from './text-index.ts';
 
 export interface Condition {
   /** About a row `r` of `requests`; true or false, never unknown. Values are parameters. */
@@ -43,6 +45,52 @@ export function conditionOf(query: Query, options: CompileOptions): Condition {
 
 const always: Condition = { sql: '1', parameters: [] };
 const never: Condition = { sql: '0', parameters: [] };
+
+/** The condition that the filter of a list puts on a request. */
+export function filterCondition(filter: ExchangeFilter): Condition {
+  const parts: Condition[] = [];
+  const add = (sql: string, ...parameters: SqlValue[]) => parts.push({ sql, parameters });
+  const named = '(SELECT id FROM names WHERE text = ?)';
+  for (const [name, column] of Object.entries(filterColumns)) {
+    const value = filter[name as keyof typeof filterColumns];
+    if (value !== undefined) add(`r.${column} = ${named}`, value);
+  }
+  if (filter.fromMs !== undefined) add('r.received_at_ms >= ?', filter.fromMs);
+  if (filter.toMs !== undefined) add('r.received_at_ms < ?', filter.toMs);
+  if (filter.id !== undefined) add('r.id = ?', exchangeIdToBytes(filter.id));
+  if (filter.statusFrom !== undefined) add('r.status >= ?', filter.statusFrom);
+  if (filter.statusBelow !== undefined) add('r.status < ?', filter.statusBelow);
+  if (filter.modelContains !== undefined && filter.modelContains !== '')
+    add(
+      "r.asked_model IN (SELECT id FROM names WHERE text LIKE ? ESCAPE '\\')",
+      `%${filter.modelContains.replace(/[\\%_]/g, '\\$&')}%`,
+    );
+  return parts.length === 0 ? always : known(joined(parts, ' AND '));
+}
+
+const filterColumns = {
+  provider: 'provider',
+  sessionId: 'session',
+  agentId: 'agent',
+  tag: 'tag',
+  path: 'path',
+  outcome: 'outcome',
+} as const;
+
+/** Texts with a word that are looked at, the newest ones: a word of every text says nothing about a request. */
+const blocksPerWord = 20_000;
+
+/** Requests that were the first to say it. */
+export function wordsCondition(index: TextIndex): (query: Query) => Condition {
+  return (query) => {
+    const match = index.matching(query);
+    if (match.kind === 'refused') return never;
+    return {
+      sql: `r.sequence IN (SELECT p.place FROM (${match.sql}) found CROSS JOIN text_places p ON p.block = found.block WHERE p.source = 0)`,
+      parameters: match.parameters(Number.MAX_SAFE_INTEGER, blocksPerWord),
+    };
+  };
+}
 
 /** Any of the values that are wanted, if any are, and none of the excluded ones. */
 function ofKey({ key, values }: KeyQuery, options: CompileOptions): Condition {

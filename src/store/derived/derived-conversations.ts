@@ -13,6 +13,8 @@ export interface DerivedConversations {
   list(page: ConversationPage): Promise<DerivedConversation[]>;
   /** The newest of this session; `project` chooses when several projects have one. */
   find(id: string, project?: string): Promise<DerivedConversation | undefined>;
+  /** Where sessions work: the directory of the latest transcript of each, or what the client calls its project. */
+  projects(): Promise<SessionProject[]>;
   /** Ids of entries that are messages, in the order of their times. */
   messages(
     id: string,
@@ -99,6 +101,11 @@ export interface DerivedConversation {
   readonly firstMessage: string | null;
   readonly title: string | null;
   readonly cwd: string | null;
+}
+
+export interface SessionProject {
+  readonly sessionId: string;
+  readonly project: string;
 }
 
 export interface SessionUsage {

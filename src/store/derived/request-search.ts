@@ -1,6 +1,6 @@
 import type { Exchange, ExchangeId } from '#exchange';
 import type { Query } from '#search';
-import type { ListPlace } from '../store.ts';
+import type { ExchangeFilter, ListPlace } from '../store.ts';
 
 /** Requests found by a query of keys and words. */
 export interface RequestSearch {
@@ -9,6 +9,8 @@ export interface RequestSearch {
    * a page may be short, or empty, and not be the last.
    */
   page(search: RequestPage): Promise<RequestPageResult>;
+  /** How many there are; undefined when the time was over before all were looked at. */
+  count(search: RequestQuery): Promise<number | undefined>;
   /** Numbers of requests by time, oldest first; buckets without requests are left out. */
   histogram(search: HistogramSearch): Promise<Histogram>;
   /** Values of a key with the number of requests of each, most frequent first. */
@@ -24,6 +26,8 @@ export type RequestPlace = Pick<
 
 export interface RequestQuery {
   readonly query: Query;
+  /** What must hold besides. */
+  readonly filter?: ExchangeFilter;
   /** Half open. */
   readonly fromMs?: number;
   readonly toMs?: number;
@@ -36,6 +40,8 @@ export interface RequestQuery {
 
 export interface RequestPage extends RequestQuery {
   readonly after?: ListPlace;
+  /** Requests to leave out first. */
+  readonly offset?: number;
   readonly limit: number;
 }
 

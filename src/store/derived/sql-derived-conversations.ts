@@ -4,6 +4,7 @@ import type {
   DerivedConversations,
   DerivedEntry,
   FileChange,
+  SessionProject,
   SessionUsage,
   TranscriptAnswer,
   TranscriptRequest,
@@ -57,6 +58,13 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
       );
       return found;
     },
+    // Of the columns beside max() those of its row are taken.
+    projects: () =>
+      engine.all<SessionProject>(
+        `SELECT conversation AS "sessionId", coalesce(cwd, project) AS project FROM (
+           SELECT conversation, cwd, project, max(end_ms) FROM conversation_files WHERE is_agent = 0 GROUP BY conversation)`,
+        [],
+      ),
     async messages(id, { offset, limit, includesAgents }) {
       const where = `conversation = ? ${includesAgents ? '' : 'AND is_agent = 0'}`;
       const [count] = await engine.all<{ total: number }>(

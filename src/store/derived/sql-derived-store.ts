@@ -45,7 +45,7 @@ export class SqlDerivedStore implements DerivedStore {
     this.conversations = createDerivedConversations(engine);
     this.join = createDerivedJoin(engine);
     this.requests = new SqlDerivedRequests(engine, names);
-    this.statistics = new SqlStatistics(engine, new NameReader(engine));
+    this.statistics = new SqlStatistics(engine, new NameReader(engine), textIndex);
     this.details = createDerivedDetails(engine, names);
     this.find = new SqlRequestSearch(engine, textIndex);
     this.files = new SqlDerivedFiles(engine, new NameReader(engine));

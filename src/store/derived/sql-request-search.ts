@@ -1,8 +1,14 @@
 import { type ExchangeId, exchangeIdFromBytes, exchangeIdToBytes } from '#exchange';
-import type { Query } from '#search';
 import type { SqlEngine } from '../sql-engine.ts';
 import type { ListPlace } from '../store.ts';
-import { type Condition, conditionOf, isFailed, nameColumns } from './compile-query.ts';
+import {
+  type Condition,
+  conditionOf,
+  filterCondition,
+  isFailed,
+  nameColumns,
+  wordsCondition,
+} from './compile-query.ts';
 import type { DerivedTables } from './derived-tables.ts';
 import type {
   Histogram,
@@ -19,8 +25,6 @@ import type { TextIndex } from './text-index.ts';
 
 /** Rows that one statement looks at: some tens of milliseconds at most, whatever the condition. */
 const rowsPerStatement = 20_000;
-/** Texts with a word that are looked at, the newest ones: a word of every text says nothing about a request. */
-const blocksPerWord = 20_000;
 
 /** Walks through `requests` from the newest to the oldest, a bounded piece at a time. */
 export class SqlRequestSearch implements RequestSearch {
@@ -35,13 +39,23 @@ export class SqlRequestSearch implements RequestSearch {
   async page(search: RequestPage): Promise<RequestPageResult> {
     const ids: ExchangeId[] = [];
     let next: ListPlace | undefined;
+    let toSkip = search.offset ?? 0;
     for await (const piece of this.#pieces(search, search.after)) {
+      if (toSkip > 0) {
+        const here = await this.#countIn(piece);
+        if (here <= toSkip) {
+          toSkip -= here;
+          next = piece.end;
+          continue;
+        }
+      }
       const wanted = search.limit - ids.length;
       const rows = await this.#engine.all<{ id: Uint8Array; received_at_ms: number }>(
         `SELECT r.id, r.received_at_ms FROM requests r WHERE ${piece.sql}
-         ORDER BY r.received_at_ms DESC, r.id DESC LIMIT ?`,
-        [...piece.parameters, wanted + 1],
+         ORDER BY r.received_at_ms DESC, r.id DESC LIMIT ? OFFSET ?`,
+        [...piece.parameters, wanted + 1, toSkip],
       );
+      toSkip = 0;
       ids.push(...rows.slice(0, wanted).map(({ id }) => exchangeIdFromBytes(id)));
       const last = rows[wanted - 1];
       if (rows.length > wanted && last) return { kind: 'found', ids, next: placeOf(last) };
@@ -49,6 +63,24 @@ export class SqlRequestSearch implements RequestSearch {
       if (ids.length >= search.limit) break;
     }
     return { kind: 'found', ids, ...(next === undefined ? {} : { next }) };
+  }
+
+  async count(search: RequestQuery): Promise<number | undefined> {
+    let total = 0;
+    let end: ListPlace | undefined;
+    for await (const piece of this.#pieces(search, undefined)) {
+      total += await this.#countIn(piece);
+      end = piece.end;
+    }
+    return end === undefined ? total : undefined;
+  }
+
+  async #countIn({ sql, parameters }: Condition): Promise<number> {
+    const [row] = await this.#engine.all<{ count: number }>(
+      `SELECT count(*) AS count FROM requests r WHERE ${sql}`,
+      parameters,
+    );
+    return row?.count ?? 0;
   }
 
   async histogram(search: HistogramSearch): Promise<Histogram> {
@@ -113,7 +145,8 @@ export class SqlRequestSearch implements RequestSearch {
   /** Pieces of the range, newest first, until all are done or the time is over. The end of the last one is not set. */
   async *#pieces(search: RequestQuery, after: ListPlace | undefined) {
     const deadline = performance.now() + search.timeMs;
-    const condition = conditionOf(search.query, { ...search, words: (query) => this.#words(query) });
+    const condition = conditionOf(search.query, { ...search, words: wordsCondition(this.#index) });
+    const filter = filterCondition(search.filter ?? {});
     let begin = after;
     do {
       const range = rangeOf(search, begin);
@@ -125,26 +158,17 @@ export class SqlRequestSearch implements RequestSearch {
       const end = last && placeOf(last);
       const until = end ? `AND (r.received_at_ms, r.id) >= (?, ?)` : '';
       yield {
-        sql: `${range.sql} ${until} AND ${condition.sql}`,
+        sql: `${range.sql} ${until} AND ${condition.sql} AND ${filter.sql}`,
         parameters: [
           ...range.parameters,
           ...(end ? [end.receivedAtMs, exchangeIdToBytes(end.id)] : []),
           ...condition.parameters,
+          ...filter.parameters,
         ],
         end,
       };
       begin = end;
     } while (begin !== undefined && performance.now() < deadline);
-  }
-
-  /** Requests that were the first to say it. */
-  #words(query: Query): Condition {
-    const match = this.#index.matching(query);
-    if (match.kind === 'refused') return { sql: '0', parameters: [] };
-    return {
-      sql: `r.sequence IN (SELECT p.place FROM (${match.sql}) found CROSS JOIN text_places p ON p.block = found.block WHERE p.source = 0)`,
-      parameters: match.parameters(Number.MAX_SAFE_INTEGER, blocksPerWord),
-    };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SqlEngine, SqlValue } from '../sql-engine.ts';
+import { conditionOf, wordsCondition } from './compile-query.ts';
 import type { DerivedTables, LatencyRow, MeasureColumns } from './derived-tables.ts';
 import {
   emptySketches,
@@ -9,59 +10,105 @@ import {
   latencyKinds,
   toolCounts,
 } from './maintain-statistics.ts';
-import { type Dimension, dimensionColumns, measureNames, measuresOf } from './measures.ts';
+import {
+  type Dimension,
+  dimensionColumns,
+  type Measure,
+  measureColumns,
+  measureNames,
+  measuresOf,
+} from './measures.ts';
 import type { NameReader } from './name-reader.ts';
 import { outcomeClasses } from './request-row.ts';
 import { latencyLevels, levelsFor, toolLevels } from './rollup-levels.ts';
 import type {
   AgentSums,
+  Among,
   DimensionKey,
   Latencies,
   LatenciesQuery,
+  Measures,
   Quantiles,
   SessionSums,
   SessionsQuery,
   Statistics,
   StatisticsFilter,
+  StatisticsRange,
   Sums,
   SumsQuery,
   ToolCounts,
   ToolsQuery,
 } from './statistics.ts';
 import { planRange, type RangePlan, type Span } from './statistics-range.ts';
+import type { TextIndex } from './text-index.ts';
 
 type KeyRow = Record<string, number>;
 
 export class SqlStatistics implements Statistics {
   readonly #engine: SqlEngine<DerivedTables>;
   readonly #names: NameReader;
+  readonly #index: TextIndex;
 
-  constructor(engine: SqlEngine<DerivedTables>, names: NameReader) {
+  constructor(engine: SqlEngine<DerivedTables>, names: NameReader, index: TextIndex) {
     this.#engine = engine;
     this.#names = names;
+    this.#index = index;
   }
 
   async sums(query: SumsQuery): Promise<Sums[]> {
     const filter = await this.#filter(query.where);
     if (filter === undefined) return [];
-    const keys = query.by.map((dimension) => dimensionColumns[dimension]);
+    const byTool = query.by.includes('tool');
+    const keys = query.by.map((dimension) =>
+      dimension === 'tool' ? toolsColumn : dimensionColumns[dimension],
+    );
     const columns = [...keys, ...filter.columns];
-    const plan = planRange(query, levelsFor(columns), query.periods);
+    const chosen = this.#chosen(query);
+    const isOneByOne = byTool || query.among !== undefined;
+    const plan = planRange(query, isOneByOne ? [] : levelsFor(columns), query.periods);
     const selected = [...keys, ...measureNames].map((name) => `r.${name}`).join(', ');
-    const parts = partsOf(plan, { requests: 'request_measures' }, filter.condition);
+    const requests = byTool ? measuresWithTools : 'request_measures';
+    const inTime = isOneByOne ? ' AND within_time()' : '';
+    const parts = partsOf(plan, { requests }, `${filter.condition}${chosen.condition}${inTime}`);
     if (parts.length === 0) return [];
     const sources = parts.map(({ from }) => `SELECT s.period, ${selected} ${from}`);
-    const rows = await this.#engine.all<KeyRow & MeasureColumns & { period: number }>(
+    const rows = await this.#engine.limited(timeMs).all<KeyRow & MeasureColumns & { period: number }>(
       `SELECT ${['period', ...keys, ...measureNames.map((name) => `sum(${name}) AS ${name}`)].join(', ')}
       FROM (${sources.join(' UNION ALL ')}) GROUP BY ${['period', ...keys].join(', ')}`,
-      parts.flatMap(({ spans }) => [spans, ...filter.parameters]),
+      parts.flatMap(({ spans }) => [spans, ...filter.parameters, ...chosen.parameters]),
     );
     const all: Sums[] = [];
     for (const row of rows) {
       const period = query.periods === undefined ? {} : { period: row.period };
-      all.push({ key: { ...period, ...(await this.#key(row, query.by)) }, ...measuresOf(row) });
+      const key = { ...period, ...(await this.#key(row, query.by)) };
+      const tools = byTool ? await this.#toolsIn(row[toolsColumn]) : [undefined];
+      for (const tool of tools) all.push({ key: byTool ? { ...key, tool } : key, ...measuresOf(row) });
     }
-    return all;
+    return byTool ? addEqual(all) : all;
+  }
+
+  /** Rows `r` of requests that fit the query; a condition to go on with. */
+  #chosen({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER, among }: ChosenRange): Chosen {
+    if (among === undefined) return { condition: '', parameters: [] };
+    const { sql, parameters } = conditionOf(among.query, { ...among, words: wordsCondition(this.#index) });
+    return {
+      condition: ` AND r.sequence IN (SELECT r.sequence FROM requests r
+        WHERE r.received_at_ms >= ? AND r.received_at_ms < ? AND within_time() AND ${sql})`,
+      parameters: [fromMs, toMs, ...parameters],
+    };
+  }
+
+  /** Different tools of a list; one that is unknown stands for a request without any. */
+  async #toolsIn(list: number | null | undefined): Promise<(string | undefined)[]> {
+    if (list == null) return [undefined];
+    const [row] = await this.#engine.all<{ names: string }>('SELECT names FROM name_lists WHERE id = ?', [
+      list,
+    ]);
+    // Written by us, as an array of numbers.
+    const ids = new Set(JSON.parse(row?.names ?? '[]') as number[]);
+    const tools: (string | undefined)[] = [];
+    for (const id of ids) tools.push(await this.#names.textOf(id));
+    return tools;
   }
 
   async latencies(query: LatenciesQuery): Promise<Latencies[]> {
@@ -77,9 +124,12 @@ export class SqlStatistics implements Statistics {
       groups.set(name, group);
       return group.sketches;
     };
-    const levels = query.by.includes('quarter') ? latencyLevels.slice(-1) : latencyLevels;
+    const chosen = this.#chosen(query);
+    const able = query.by.includes('quarter') ? latencyLevels.slice(-1) : latencyLevels;
+    const plan = planRange(query, query.among === undefined ? able : []);
     const requests = `(SELECT sequence, received_at_ms, ${latencyColumns} FROM requests)`;
-    for (const { kind, from, spans } of partsOf(planRange(query, levels), { requests }, filter.condition)) {
+    const condition = `${filter.condition}${chosen.condition}`;
+    for (const { kind, from, spans } of partsOf(plan, { requests }, condition)) {
       if (kind === 'sums') {
         const rows = await this.#engine.all<LatencyRow>(`SELECT r.* ${from}`, [spans, ...filter.parameters]);
         for (const row of rows) {
@@ -88,7 +138,9 @@ export class SqlStatistics implements Statistics {
         }
         continue;
       }
-      const rows = await this.#engine.all<LatencyValues>(`SELECT r.* ${from}`, [spans, ...filter.parameters]);
+      const rows = await this.#engine
+        .limited(timeMs)
+        .all<LatencyValues>(`SELECT r.* ${from}`, [spans, ...filter.parameters, ...chosen.parameters]);
       for (const row of rows) {
         const sketches = groupOf(row);
         for (const each of latencyKinds) if (row[each] !== null) sketches[each].add(row[each]);
@@ -109,7 +161,9 @@ export class SqlStatistics implements Statistics {
   }
 
   async tools(query: ToolsQuery): Promise<ToolCounts[]> {
-    const plan = planRange(query, query.byQuarter === true ? toolLevels.slice(-1) : toolLevels);
+    const chosen = this.#chosen(query);
+    const able = query.byQuarter === true ? toolLevels.slice(-1) : toolLevels;
+    const plan = planRange(query, query.among === undefined ? able : []);
     const sources: string[] = [];
     const parameters: SqlValue[] = [];
     for (const { level, spans } of plan.sums) {
@@ -119,12 +173,12 @@ export class SqlStatistics implements Statistics {
     if (plan.requests.length > 0) {
       const condition = `(${plan.requests.map(() => 'received_at_ms >= ? AND received_at_ms < ?').join(' OR ')})`;
       const ends = plan.requests.flatMap((span) => span.slice(0, 2));
-      sources.push(toolCounts(condition));
-      parameters.push(...ends, ...ends);
+      sources.push(toolCounts(`${condition}${chosen.condition.replace('r.sequence', 'sequence')}`));
+      parameters.push(...ends, ...chosen.parameters, ...ends, ...chosen.parameters);
     }
     if (sources.length === 0) return [];
     const keys = query.byQuarter === true ? 'quarter, tool' : 'tool';
-    const rows = await this.#engine.all<{
+    const rows = await this.#engine.limited(timeMs).all<{
       quarter?: number;
       tool: number;
       declared: number;
@@ -201,9 +255,10 @@ export class SqlStatistics implements Statistics {
     return { columns, condition: columns.map((column) => ` AND r.${column} = ?`).join(''), parameters };
   }
 
-  async #key(row: KeyRow, by: readonly Dimension[]): Promise<DimensionKey> {
+  async #key(row: KeyRow, by: SumsQuery['by']): Promise<DimensionKey> {
     const key: Record<string, unknown> = {};
     for (const dimension of by) {
+      if (dimension === 'tool') continue;
       const value = row[dimensionColumns[dimension]]!;
       if (dimension === 'quarter') key.quarter = value;
       else if (dimension === 'outcomeClass') key.outcomeClass = outcomeClasses[value];
@@ -218,6 +273,37 @@ interface Filter {
   /** About a row `r`. */
   readonly condition: string;
   readonly parameters: readonly SqlValue[];
+}
+
+type ChosenRange = StatisticsRange & { readonly among?: Among | undefined };
+
+interface Chosen {
+  readonly condition: string;
+  readonly parameters: readonly SqlValue[];
+}
+
+/** How long one query may look at requests one by one. */
+const timeMs = 5_000;
+
+const toolsColumn = 'tools_called';
+const measuresWithTools =
+  '(SELECT m.*, t.tools_called FROM request_measures m JOIN requests t ON t.sequence = m.sequence)';
+
+/** One row for each key. */
+function addEqual(rows: readonly Sums[]): Sums[] {
+  const sums = new Map<string, Sums>();
+  for (const row of rows) {
+    const name = JSON.stringify(Object.entries(row.key).sort());
+    const known = sums.get(name);
+    sums.set(name, known === undefined ? row : { key: row.key, ...added(known, row) });
+  }
+  return [...sums.values()];
+}
+
+function added(one: Measures, other: Measures): Measures {
+  const names = Object.keys(measureColumns) as Measure[];
+  // Every measure is in the table of columns.
+  return Object.fromEntries(names.map((name) => [name, one[name] + other[name]])) as unknown as Measures;
 }
 
 interface Part {

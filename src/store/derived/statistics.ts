@@ -1,10 +1,14 @@
+import type { Query } from '#search';
 import type { Dimension, Measure } from './measures.ts';
 import type { OutcomeClass } from './request-row.ts';
 import type { Period } from './statistics-range.ts';
 
 /** Sums and distributions over all requests. Times are milliseconds since 1970, ranges half open; absent = no end. */
 export interface Statistics {
-  /** One row for each combination that occurs, without order. */
+  /**
+   * One row for each combination that occurs, without order. With a query or by tool it looks at each request and rejects
+   * with `too-slow` when those are too many.
+   */
   sums(query: SumsQuery): Promise<Sums[]>;
   /** One row for each combination that occurs, without order. Quantiles are at most 1 % off. */
   latencies(query: LatenciesQuery): Promise<Latencies[]>;
@@ -24,12 +28,21 @@ export interface StatisticsRange {
 /** What must hold of requests that count; a name that never occurred matches nothing. */
 export type StatisticsFilter = { readonly [Name in Exclude<Dimension, 'quarter' | 'outcomeClass'>]?: string };
 
+/** Only requests that fit a query. Then nothing that was summed before helps: each of them is looked at. */
+export interface Among {
+  readonly query: Query;
+  /** For relative times and days in the query. */
+  readonly nowMs: number;
+  readonly zone: string;
+}
+
 export interface SumsQuery extends StatisticsRange {
   /** `quarter`: UTC quarter hours, of which the days and hours of any time zone consist. */
-  readonly by: readonly Dimension[];
+  readonly by: readonly (Dimension | 'tool')[];
   readonly where?: StatisticsFilter | undefined;
   /** Kept apart by their numbers; requests outside of all of them do not count. */
   readonly periods?: readonly Period[];
+  readonly among?: Among | undefined;
 }
 
 export type Measures = { readonly [Name in Measure]: number };
@@ -52,6 +65,8 @@ export interface DimensionKey {
   readonly answeredModel?: string | undefined;
   readonly clientVersion?: string | undefined;
   readonly outcomeClass?: OutcomeClass;
+  /** A request counts for each of the tools that its answer called. */
+  readonly tool?: string | undefined;
 }
 
 export interface LatenciesQuery extends StatisticsRange {
@@ -59,6 +74,7 @@ export interface LatenciesQuery extends StatisticsRange {
   /** From 0 to 1. */
   readonly quantiles: readonly number[];
   readonly where?: Pick<StatisticsFilter, 'provider' | 'askedModel' | 'answeredModel'> | undefined;
+  readonly among?: Among | undefined;
 }
 
 export interface Latencies {
@@ -79,6 +95,7 @@ export interface Quantiles {
 }
 
 export interface ToolsQuery extends StatisticsRange {
+  readonly among?: Among | undefined;
   readonly byQuarter?: boolean;
 }
 
