@@ -19,6 +19,7 @@ for (const name of [
   'recorder',
   'storage',
   'visible',
+  'transcripts',
   'reloads',
 ]) {
   const { status } = spawnSync(process.execPath, [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))], {

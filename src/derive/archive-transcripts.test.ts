@@ -207,7 +207,13 @@ describe('archiving transcripts', () => {
       (sum, name) => sum + statSync(join(projects, `-home/${name}.jsonl`)).size,
       0,
     );
-    expect(step.progress).toEqual({ state: 'current', files: 2, bytes, bytesArchived: bytes, unreadable: 0 });
+    expect(step.progress).toMatchObject({
+      state: 'current',
+      files: 2,
+      bytes,
+      bytesArchived: bytes,
+      unreadable: 0,
+    });
     expect((await store.counts()).lines).toBe(300_001);
   });
 });

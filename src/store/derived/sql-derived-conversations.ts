@@ -23,12 +23,15 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
     async appendEntries(entries, through) {
       await engine.write(async (session) => {
         const before = await positionOf(session, 'transcript-entries');
+        const news = entries.filter(({ piece }) => piece > before);
+        for (const file of filesOf(news)) await putFile(session, file);
+        for (const entry of news) if (entry.isMessage) await putMessage(session, entry);
+        for (const entry of lastOfAnswers(news)) await putAnswer(session, entry);
         const sessions = new Set<string>();
-        for (const entry of entries) {
-          if (entry.piece <= before) continue;
-          await putEntry(session, entry);
-          const news = entry.answer?.session ?? entry.request?.session;
-          if (news !== undefined) sessions.add(news);
+        for (const { file, answer, request } of news) {
+          if (request !== undefined) await putRequest(session, file.fileId, request);
+          const name = answer?.session ?? request?.session;
+          if (name !== undefined) sessions.add(name);
         }
         for (const each of sessions) await compareAgain(session, each);
         await movePosition(session, 'transcript-entries', Math.max(before, through));
@@ -89,49 +92,105 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
   };
 }
 
-async function putEntry(session: SqlSession, entry: DerivedEntry): Promise<void> {
-  const { file, atMs } = entry;
+/** What the entries of one file say about it, together. */
+interface FileNews {
+  readonly file: DerivedEntry['file'];
+  lines: number;
+  broken: number;
+  unknown: number;
+  startMs: number | null;
+  endMs: number;
+  firstMessage: string | null;
+  title: string | null;
+  cwd: string | null;
+}
+
+function filesOf(entries: readonly DerivedEntry[]): Iterable<FileNews> {
+  const files = new Map<number, FileNews>();
+  for (const { file, atMs, state, firstMessage, title, cwd } of entries) {
+    const known = files.get(file.fileId);
+    const news = known ?? {
+      file,
+      lines: 0,
+      broken: 0,
+      unknown: 0,
+      startMs: null,
+      endMs: file.modifiedAtMs,
+      firstMessage: null,
+      title: null,
+      cwd: null,
+    };
+    if (known === undefined) files.set(file.fileId, news);
+    news.lines += 1;
+    news.broken += Number(state === 'broken');
+    news.unknown += Number(state === 'unknown');
+    if (atMs !== undefined) {
+      news.endMs = news.startMs === null ? atMs : Math.max(news.endMs, atMs);
+      news.startMs = Math.min(news.startMs ?? atMs, atMs);
+    }
+    news.firstMessage ??= firstMessage ?? null;
+    news.title = title ?? news.title;
+    news.cwd ??= cwd ?? null;
+  }
+  return files.values();
+}
+
+async function putFile(session: SqlSession, { file, ...news }: FileNews): Promise<void> {
   await session.run(
     `INSERT INTO conversation_files (file_id, conversation, is_agent, kind, project, lines, broken, unknown, start_ms,
-       end_ms, first_message, title, cwd) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (file_id) DO UPDATE SET lines = lines + 1, broken = broken + excluded.broken,
+       end_ms, first_message, title, cwd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (file_id) DO UPDATE SET lines = lines + excluded.lines, broken = broken + excluded.broken,
        unknown = unknown + excluded.unknown,
        end_ms = CASE WHEN excluded.start_ms IS NULL THEN end_ms WHEN start_ms IS NULL THEN excluded.end_ms
          ELSE max(end_ms, excluded.end_ms) END,
        start_ms = min(coalesce(start_ms, excluded.start_ms), coalesce(excluded.start_ms, start_ms)),
        first_message = coalesce(first_message, excluded.first_message), title = coalesce(excluded.title, title),
-       cwd = coalesce(cwd, excluded.cwd)`,
+       cwd = coalesce(cwd, excluded.cwd), conversation = CASE conversation WHEN '' THEN excluded.conversation ELSE conversation END`,
     [
       file.fileId,
       file.conversation,
       Number(file.isAgent),
       file.kind,
       file.project,
-      Number(entry.state === 'broken'),
-      Number(entry.state === 'unknown'),
-      atMs ?? null,
-      atMs ?? file.modifiedAtMs,
-      entry.firstMessage ?? null,
-      entry.title ?? null,
-      entry.cwd ?? null,
+      news.lines,
+      news.broken,
+      news.unknown,
+      news.startMs,
+      news.endMs,
+      news.firstMessage,
+      news.title,
+      news.cwd,
     ],
   );
-  if (entry.isMessage) {
-    await session.run(
-      `INSERT OR REPLACE INTO transcript_entries (entry_id, file_id, conversation, is_agent, at_ms, answer)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-      [
-        entry.entryId,
-        file.fileId,
-        file.conversation,
-        Number(file.isAgent),
-        atMs ?? 0,
-        entry.answer === undefined ? null : answerKey(entry.answer),
-      ],
-    );
+}
+
+async function putMessage(session: SqlSession, { entryId, file, atMs, answer }: DerivedEntry): Promise<void> {
+  await session.run(
+    `INSERT OR REPLACE INTO transcript_entries (entry_id, file_id, conversation, is_agent, at_ms, answer)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    [
+      entryId,
+      file.fileId,
+      file.conversation,
+      Number(file.isAgent),
+      atMs ?? 0,
+      answer === undefined ? null : answerKey(answer),
+    ],
+  );
+}
+
+interface EntryOfAnswer extends DerivedEntry {
+  readonly answer: NonNullable<DerivedEntry['answer']>;
+}
+
+/** The same answer stands on several lines: the last one wins. */
+function lastOfAnswers(entries: readonly DerivedEntry[]): Iterable<EntryOfAnswer> {
+  const last = new Map<string, EntryOfAnswer>();
+  for (const entry of entries) {
+    const { answer } = entry;
+    if (answer !== undefined) last.set(`${answerKey(answer)} ${answer.isCopy}`, { ...entry, answer });
   }
-  if (entry.answer !== undefined) await putAnswer(session, entry, entry.answer);
-  if (entry.request !== undefined) await putRequest(session, file.fileId, entry.request);
+  return last.values();
 }
 
 /** A fork copies notes as well: the first one has it. */
@@ -167,12 +226,8 @@ export function answerKey({
   return messageId !== undefined ? `m:${messageId}` : `q:${requestRef}`;
 }
 
-/** The same answer stands on several lines and, copied by forks, in several files: the last one wins. */
-async function putAnswer(
-  session: SqlSession,
-  { entryId, atMs, file }: DerivedEntry,
-  answer: NonNullable<DerivedEntry['answer']>,
-): Promise<void> {
+/** Forks copy answers into several files: the last one wins. */
+async function putAnswer(session: SqlSession, { entryId, atMs, file, answer }: EntryOfAnswer): Promise<void> {
   const { usage, requestId, messageId, requestRef } = answer;
   const key = answerKey(answer);
   const [{ sequence } = { sequence: null }] = await session.all<{ sequence: number | null }>(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { exchangeIdFromBytes } from '#exchange';
 import { findInText, type Query, snippetOf } from '#search';
-import { pack, unpack } from '../packing.ts';
+import { packQuickly, unpack } from '../packing.ts';
 import type { SqlEngine, SqlSession, SqlValue } from '../sql-engine.ts';
 import { StoreError } from '../store.ts';
 import { conditionOf } from './compile-query.ts';
@@ -76,7 +76,7 @@ export class SqlDerivedText implements DerivedText {
     await session.run('INSERT INTO text_blocks (hash, kind, packed) VALUES (?, ?, ?)', [
       hash,
       textKinds.indexOf(kind),
-      pack(Buffer.from(text)),
+      packQuickly(Buffer.from(text)),
     ]);
     const [row] = await session.all<{ id: number }>('SELECT id FROM text_blocks WHERE hash = ?', [hash]);
     await this.#index.add(session, row!.id, indexed(text));

@@ -30,6 +30,9 @@ CREATE VIRTUAL TABLE text_words USING fts5(text, content='', prefix='1 2 3', tok
 INSERT INTO text_words (text_words, rank) VALUES ('secure-delete', 1);
 CREATE VIRTUAL TABLE text_trigrams USING fts5(text, content='', tokenize='trigram', detail=none);
 INSERT INTO text_trigrams (text_trigrams, rank) VALUES ('secure-delete', 1);
+-- What one transaction adds is written once: with the usual 1 MiB it is written in parts, and merged at once.
+INSERT INTO text_words (text_words, rank) VALUES ('hashsize', 8388608);
+INSERT INTO text_trigrams (text_trigrams, rank) VALUES ('hashsize', 8388608);
 `;
 
 export const textIndex: TextIndex = {

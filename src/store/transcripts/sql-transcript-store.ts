@@ -1,4 +1,4 @@
-import { pack, unpack } from '../packing.ts';
+import { packQuickly, unpack } from '../packing.ts';
 import type { SqlEngine, SqlSession } from '../sql-engine.ts';
 import { StoreError } from '../store.ts';
 import { cutLines, cutRuns } from './cut-lines.ts';
@@ -189,7 +189,7 @@ function packRuns(bytes: Uint8Array): PackedRun[] {
       start,
       lines,
       byteCount: run.length,
-      packed: pack(run),
+      packed: packQuickly(run),
     }),
   );
 }
