@@ -60,6 +60,11 @@ const conversations = {
   statuses: { 400: '`q` is missing.' },
 } as const satisfies Omit<Route, 'path'>;
 
+const pricedRequest = z.strictObject({
+  ...requestSummary.shape,
+  costUsd: z.number().nullable().describe('Null when its price is unknown.'),
+});
+
 export const searchRoutes = {
   'search.conversations': { ...conversations, path: '/api/conversations/search' },
   'search.conversations.v2': { ...conversations, path: '/api/v2/conversations/search' },
@@ -124,7 +129,7 @@ export const searchRoutes = {
       kind: 'json',
       schema: z.strictObject({
         query: z.string().describe('The query as it was understood.'),
-        requests: z.array(requestSummary),
+        requests: z.array(pricedRequest),
         nextCursor: z
           .string()
           .nullable()

@@ -133,6 +133,10 @@ export const sessionRoutes = {
                 entry: z.number(),
                 time,
                 type: z.string().describe('Type of the line.'),
+                subtype: z
+                  .string()
+                  .nullable()
+                  .describe('Of lines of the system, such as `compact_boundary`.'),
                 role: z.string().nullable(),
                 agentId: z.string().nullable(),
                 uuid: z.string().nullable(),

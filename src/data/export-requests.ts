@@ -4,6 +4,9 @@ import type { Store, StoredExchange } from '#store';
 import { completedAtMs, instantText, milliseconds, requestSummary } from './request-summary.ts';
 import { inlineBytesMax, readDecodedBody } from './stored-body.ts';
 
+/** A request with its price in US dollars; null when that is unknown. */
+export type PricedExchange = StoredExchange & { readonly costUsd: number | null };
+
 export type ExportFormat = 'csv' | 'jsonl' | 'har';
 
 export const exportTypes: Readonly<Record<ExportFormat, string>> = {
@@ -19,7 +22,7 @@ export const exportTypes: Readonly<Record<ExportFormat, string>> = {
  */
 export async function* exportRequests(
   format: ExportFormat,
-  batches: AsyncIterable<readonly StoredExchange[]>,
+  batches: AsyncIterable<readonly PricedExchange[]>,
   { store, version }: { readonly store: Store; readonly version: string },
 ): AsyncGenerator<Uint8Array> {
   if (format === 'csv') yield* asCsv(batches);
@@ -27,9 +30,13 @@ export async function* exportRequests(
   else yield* asHar(batches, store, version);
 }
 
-async function* asJsonLines(batches: AsyncIterable<readonly StoredExchange[]>): AsyncGenerator<Uint8Array> {
+async function* asJsonLines(batches: AsyncIterable<readonly PricedExchange[]>): AsyncGenerator<Uint8Array> {
   for await (const batch of batches)
-    yield Buffer.from(batch.map((exchange) => `${JSON.stringify(requestSummary(exchange))}\n`).join(''));
+    yield Buffer.from(
+      batch
+        .map((exchange) => `${JSON.stringify({ ...requestSummary(exchange), costUsd: exchange.costUsd })}\n`)
+        .join(''),
+    );
 }
 
 const columns = {
@@ -54,6 +61,7 @@ const columns = {
   cache_read_tokens: ({ usage }) => usage.cacheReadTokens,
   cache_write_tokens: ({ usage }) => usage.cacheWriteTokens,
   thinking_tokens: ({ usage }) => usage.thinkingTokens,
+  cost_usd: ({ costUsd }) => costUsd,
   first_byte_ms: ({ firstByteUs }) => milliseconds(firstByteUs),
   first_token_ms: ({ firstTokenUs }) => milliseconds(firstTokenUs),
   total_ms: ({ lastByteUs, closedUs }) => milliseconds(lastByteUs ?? closedUs),
@@ -61,9 +69,9 @@ const columns = {
   response_bytes: ({ responseBytes }) => responseBytes,
   tools_called: ({ toolsCalled }) => toolsCalled.join(' '),
   client_version: ({ clientVersion }) => clientVersion,
-} as const satisfies Record<string, (exchange: StoredExchange) => string | number | undefined>;
+} as const satisfies Record<string, (exchange: PricedExchange) => string | number | null | undefined>;
 
-async function* asCsv(batches: AsyncIterable<readonly StoredExchange[]>): AsyncGenerator<Uint8Array> {
+async function* asCsv(batches: AsyncIterable<readonly PricedExchange[]>): AsyncGenerator<Uint8Array> {
   // Names come from outside, and a spreadsheet would run one that begins like a formula.
   const options = { escape_formulas: true, record_delimiter: 'windows' } as const;
   yield Buffer.from(stringify([Object.keys(columns)], options));
@@ -75,7 +83,7 @@ async function* asCsv(batches: AsyncIterable<readonly StoredExchange[]>): AsyncG
 
 /** HTTP Archive 1.2, http://www.softwareishard.com/blog/har-12-spec/ */
 async function* asHar(
-  batches: AsyncIterable<readonly StoredExchange[]>,
+  batches: AsyncIterable<readonly PricedExchange[]>,
   store: Store,
   version: string,
 ): AsyncGenerator<Uint8Array> {
@@ -91,7 +99,7 @@ async function* asHar(
   yield Buffer.from('\n]}}\n');
 }
 
-async function harEntry(store: Store, exchange: StoredExchange) {
+async function harEntry(store: Store, exchange: PricedExchange) {
   const ms = (us: number | undefined) => (us === undefined ? -1 : us / 1000);
   const first = exchange.firstByteUs ?? exchange.lastByteUs ?? exchange.closedUs ?? 0;
   const end = Math.max(first, exchange.lastByteUs ?? exchange.closedUs ?? first);
@@ -127,6 +135,7 @@ async function harEntry(store: Store, exchange: StoredExchange) {
     _requestId: exchange.id,
     _sessionId: exchange.sessionId,
     _outcome: exchange.outcome,
+    _costUsd: exchange.costUsd,
     _completedDateTime: instantText(completedAtMs(exchange)),
   };
 }

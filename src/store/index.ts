@@ -49,7 +49,13 @@ export type {
 export type { Dimension, Measure } from './derived/measures.ts';
 export type { OutcomeClass } from './derived/request-row.ts';
 export { quarterMs } from './derived/request-row.ts';
-export type { HistogramSearch, RequestPage, RequestQuery, ValuesSearch } from './derived/request-search.ts';
+export type {
+  FoundRequest,
+  HistogramSearch,
+  RequestPage,
+  RequestQuery,
+  ValuesSearch,
+} from './derived/request-search.ts';
 export { suggestedKeys } from './derived/request-search.ts';
 export type {
   AgentSums,

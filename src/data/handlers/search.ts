@@ -1,8 +1,8 @@
 import type { RouteKey, RouteQuery } from '#api';
 import { needsWord, parseWords, printQuery, type Query, splitQuery } from '#search';
-import { type Store, StoreError, type TextSearch } from '#store';
+import { type FoundRequest, type Store, StoreError, type TextSearch } from '#store';
 import { ApiProblem } from '../api-problem.ts';
-import { exportRequests, exportTypes } from '../export-requests.ts';
+import { exportRequests, exportTypes, type PricedExchange } from '../export-requests.ts';
 import type { Handlers } from '../handler.ts';
 import { readCursor, writeCursor } from '../list-cursor.ts';
 import type { QueryThread } from '../query-thread/start.ts';
@@ -120,13 +120,12 @@ export function searchHandlers({
     'search.requests': async ({ query }) => {
       const search = among(query);
       const after = query.cursor === undefined ? {} : { after: readCursor(query.cursor) };
-      const { ids, next } = await ask('search.page', { ...search, ...after, limit: query.limit });
-      const rows = await access.use((store) => Promise.all(ids.map((id) => store.exchange(id))));
+      const { requests: found, next } = await ask('search.page', { ...search, ...after, limit: query.limit });
+      const rows = await access.use((store) => rowsOf(store, found));
       return {
         body: {
           query: printQuery(search.query),
-          // What was deleted since it was derived is left out.
-          requests: rows.filter((row) => row !== undefined).map(requestSummary),
+          requests: rows.map((row) => ({ ...requestSummary(row), costUsd: row.costUsd })),
           nextCursor: next ? writeCursor(next) : null,
         },
       };
@@ -145,9 +144,8 @@ export function searchHandlers({
       async function* batches(store: Store) {
         let left = limit === 0 ? Number.POSITIVE_INFINITY : limit;
         for (let page = first; left > 0; ) {
-          const rows = await Promise.all(page.ids.slice(0, left).map((id) => store.exchange(id)));
-          yield rows.filter((row) => row !== undefined);
-          left -= page.ids.length;
+          yield await rowsOf(store, page.requests.slice(0, left));
+          left -= page.requests.length;
           if (page.next === undefined) return;
           page = await ask('search.page', { ...search, after: page.next });
         }
@@ -201,6 +199,17 @@ export function searchHandlers({
       };
     },
   };
+}
+
+/** Rows of what was found, with what each cost. What was deleted since it was derived is left out. */
+async function rowsOf(store: Store, found: readonly FoundRequest[]): Promise<PricedExchange[]> {
+  const rows: PricedExchange[] = [];
+  for (const { id, costNanos } of found) {
+    const exchange = await store.exchange(id);
+    const costUsd = costNanos === undefined ? null : costNanos / 1e9;
+    if (exchange !== undefined) rows.push({ ...exchange, costUsd });
+  }
+  return rows;
 }
 
 function split(query: Query) {

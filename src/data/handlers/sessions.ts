@@ -216,6 +216,7 @@ function itemBody(item: ThreadItem): ThreadBody['items'][number] {
     entry: entryId,
     time,
     type: entry.type,
+    subtype: entry.subtype ?? null,
     role: entry.role ?? null,
     agentId: entry.agentId ?? null,
     uuid: entry.uuid ?? null,

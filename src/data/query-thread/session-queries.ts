@@ -9,7 +9,7 @@ import type { QuerySources } from './queries.ts';
 const threadMs = 2_000;
 const textCharactersMax = 20_000;
 const blocksMax = 500;
-const shownKinds: ReadonlySet<Entry['kind']> = new Set(['user', 'assistant', 'system', 'attachment']);
+const shownKinds: ReadonlySet<Entry['kind']> = new Set(['user', 'assistant', 'system']);
 
 /** Order of a thread: by time, of the same moment entries before requests. */
 export interface ThreadPlace {
@@ -39,7 +39,7 @@ export type ThreadItem =
       readonly kind: 'entry';
       readonly entryId: number;
       readonly atMs: number;
-      readonly entry: Pick<Entry, 'type' | 'role' | 'agentId' | 'uuid' | 'isMeta'>;
+      readonly entry: Pick<Entry, 'type' | 'subtype' | 'role' | 'agentId' | 'uuid' | 'isMeta'>;
       readonly blocks: readonly ShownBlock[];
       readonly requestId: ExchangeId | undefined;
     }

@@ -45,9 +45,15 @@ export interface RequestPage extends RequestQuery {
   readonly limit: number;
 }
 
+export interface FoundRequest {
+  readonly id: ExchangeId;
+  /** Billionths of a US dollar; undefined = unknown. */
+  readonly costNanos: number | undefined;
+}
+
 export interface RequestPageResult {
   readonly kind: 'found';
-  readonly ids: readonly ExchangeId[];
+  readonly requests: readonly FoundRequest[];
   /** Set when there is more, or may be. */
   readonly next?: ListPlace;
 }

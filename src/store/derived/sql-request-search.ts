@@ -11,6 +11,7 @@ import {
 } from './compile-query.ts';
 import type { DerivedTables } from './derived-tables.ts';
 import type {
+  FoundRequest,
   Histogram,
   HistogramSearch,
   KeyValues,
@@ -37,7 +38,7 @@ export class SqlRequestSearch implements RequestSearch {
   }
 
   async page(search: RequestPage): Promise<RequestPageResult> {
-    const ids: ExchangeId[] = [];
+    const requests: FoundRequest[] = [];
     let next: ListPlace | undefined;
     let toSkip = search.offset ?? 0;
     for await (const piece of this.#pieces(search, search.after)) {
@@ -49,20 +50,29 @@ export class SqlRequestSearch implements RequestSearch {
           continue;
         }
       }
-      const wanted = search.limit - ids.length;
-      const rows = await this.#engine.all<{ id: Uint8Array; received_at_ms: number }>(
-        `SELECT r.id, r.received_at_ms FROM requests r WHERE ${piece.sql}
+      const wanted = search.limit - requests.length;
+      const rows = await this.#engine.all<{
+        id: Uint8Array;
+        received_at_ms: number;
+        cost_nanos: number | null;
+      }>(
+        `SELECT r.id, r.received_at_ms, r.cost_nanos FROM requests r WHERE ${piece.sql}
          ORDER BY r.received_at_ms DESC, r.id DESC LIMIT ? OFFSET ?`,
         [...piece.parameters, wanted + 1, toSkip],
       );
       toSkip = 0;
-      ids.push(...rows.slice(0, wanted).map(({ id }) => exchangeIdFromBytes(id)));
+      requests.push(
+        ...rows.slice(0, wanted).map((row) => ({
+          id: exchangeIdFromBytes(row.id),
+          costNanos: row.cost_nanos ?? undefined,
+        })),
+      );
       const last = rows[wanted - 1];
-      if (rows.length > wanted && last) return { kind: 'found', ids, next: placeOf(last) };
+      if (rows.length > wanted && last) return { kind: 'found', requests, next: placeOf(last) };
       next = piece.end;
-      if (ids.length >= search.limit) break;
+      if (requests.length >= search.limit) break;
     }
-    return { kind: 'found', ids, ...(next === undefined ? {} : { next }) };
+    return { kind: 'found', requests, ...(next === undefined ? {} : { next }) };
   }
 
   async count(search: RequestQuery): Promise<number | undefined> {
