@@ -7,7 +7,7 @@ export const problems = {
   'bad-target': {
     status: 400,
     type: 'invalid_request_error',
-    sentence: 'The request target is not a plain path under /v1/.',
+    sentence: 'The request target is not a plain path.',
   },
   'bad-host': {
     status: 403,
