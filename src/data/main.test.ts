@@ -1,9 +1,11 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DataConfig } from '#config';
 import type { FromService, StartOrder } from '#generation';
-import { openStore } from '#store';
+import { openStore, openTranscripts } from '#store';
 import {
   endProcess,
   listenToEvents,
@@ -75,6 +77,16 @@ async function startWithIpc(
   return { own, report: await report };
 }
 
+const storeOf = (dir: TempDir) => ({ engine: 'sqlite', path: dir.join('throughline.db') }) as const;
+
+/** Adds a step that this release does not know. */
+async function makeNewer(opening: Promise<{ close(): Promise<void> }>, path: string): Promise<void> {
+  await (await opening).close();
+  const database = new Database(path);
+  database.exec("INSERT INTO migrations (version, name, checksum, applied_at_ms) VALUES (9999, 'x', 'y', 0)");
+  database.close();
+}
+
 function urlOf(report: FromService): string {
   if (report.type !== 'ready') throw new Error(JSON.stringify(report));
   return `http://127.0.0.1:${report.addresses[0]!.port}`;
@@ -134,6 +146,46 @@ describe('proxy-data', () => {
     const { own } = await startWithIpc(dir, orderFor(dir));
     own.child.disconnect();
     expect(await own.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it.each<[string, (dir: TempDir) => void | Promise<void>, RegExp]>([
+    [
+      'the place of the index is taken',
+      (dir) => mkdirSync(dir.join('throughline.derived.db')),
+      /throughline\.derived\.db is no file.*Move it away/,
+    ],
+    [
+      'the archive of transcripts is no database',
+      (dir) => writeFileSync(dir.join('throughline.transcripts.db'), 'no database at all, '.repeat(500)),
+      /throughline\.transcripts\.db: the file is not a database.*Or move .* away/,
+    ],
+    [
+      'the archive of transcripts is of a newer release',
+      (dir) => makeNewer(openTranscripts(storeOf(dir)), dir.join('throughline.transcripts.db')),
+      /throughline\.transcripts\.db was written by a newer version.*Upgrade.*Or move .* away/,
+    ],
+    [
+      'the database is of a newer release',
+      (dir) => makeNewer(openStore(storeOf(dir), { role: 'writer' }), dir.join('throughline.db')),
+      /throughline\.db was written by a newer version.*Upgrade/,
+    ],
+    [
+      'the place of transcripts is a file',
+      (dir) => writeFileSync(dir.join('projects'), ''),
+      /projects is no directory.*transcripts\.\*/,
+    ],
+  ])('does not start when its index cannot work, as when %s', async (_what, spoil, reason) => {
+    const dir = makeTempDir('data');
+    await spoil(dir);
+    const order = orderFor(dir);
+    const config = order.config as DataConfig;
+    const roots = [{ kind: 'claude', directory: dir.join('projects') }] as const;
+    const { own, report } = await startWithIpc(dir, {
+      ...order,
+      config: { ...config, transcripts: { roots, keepsDeleted: true } } satisfies DataConfig,
+    });
+    expect(report).toMatchObject({ type: 'failed', sentence: expect.stringMatching(reason) });
+    expect((await own.exited).code).toBe(1);
   });
 
   it('says why it cannot start', async () => {

@@ -76,6 +76,7 @@ export type {
 } from './derived/statistics.ts';
 export type { OpenStoreOptions } from './open-store.ts';
 export {
+  assertTextSearch,
   besideStore,
   deleteStore,
   derivedFiles,

@@ -14,6 +14,7 @@ import type { Tables } from './tables.ts';
 
 // This file chooses the engine: beyond it nothing knows which one there is.
 export { setAside } from './sqlite/files.ts';
+export { assertTextSearch } from './sqlite/text-index.ts';
 
 export interface OpenStoreOptions {
   /** One writer per store: the recorder. Any number of readers. */

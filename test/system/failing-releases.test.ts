@@ -95,6 +95,30 @@ it.each<[string, string, (source: string) => string, RegExp]>([
   180_000,
 );
 
+it('UPG-03: a release whose index cannot work is not taken: the old one answers on, and traffic notices nothing', async () => {
+  using release = brokenRelease((source) => `${source}\n`);
+  const index = release.join('src/store/sqlite/text-index.ts');
+  writeFileSync(index, readFileSync(index, 'utf8').replaceAll('fts5(', 'fts55('));
+  const data = () => stateOf(throughline).services.find(({ service }) => service === 'data');
+  const before = { core: core()?.pid, data: data()?.pid };
+  const kept = new StrictClients(throughline.frontUrl, 'kept-index').start(3, 20);
+  const streams = new StrictClients(throughline.frontUrl, 'long').startStreams(3);
+  await waitFor(() => kept.seen.length > 5);
+  const upgraded = await runCommand(throughline, ['upgrade', 'data'], { cli: release.cli });
+  expect(upgraded.code).toBe(1);
+  const reason = 'The SQLite of this installation cannot search texts (';
+  expect(upgraded.stdout).toContain(reason);
+  const status = await runCommand(throughline, ['status']);
+  expect(status.code).toBe(0);
+  expect(status.stdout).toContain(reason);
+  expect({ core: core()?.pid, data: data()?.pid }).toEqual(before);
+  expect((await fetch(`${throughline.dataUrl}/health`)).status).toBe(200);
+  const asked = kept.seen.length;
+  await waitFor(() => kept.seen.length > asked + 5);
+  await Promise.all([kept.stop(), streams.stop()]);
+  expect([...kept.failures, ...streams.failures]).toEqual([]);
+}, 180_000);
+
 it.each<[string, string, string]>([
   ['dies', 'process.exit(7)', 'kept dying soon after it had taken over (exit code 7)'],
   [

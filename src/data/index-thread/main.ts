@@ -23,6 +23,7 @@ import { acquireProcessLock, type ProcessLock } from '#generation';
 import { promoteReplacement } from '#store';
 import { watchDirectories } from '#transcripts';
 import type { FromIndexThread, IndexThreadConfig, ToIndexThread } from './messages.ts';
+import { refuseHopeless } from './refuse-hopeless.ts';
 
 /**
  * The index thread of proxy-data: the only writer of what is derived. One of all generations of a host works at a
@@ -41,6 +42,7 @@ port.on('message', (message: ToIndexThread) => {
   if (message.kind === 'stop') stopping.abort();
   else rescan();
 });
+await refuseHopeless(config);
 tell({ kind: 'ready' });
 await work();
 // Without this the listener above would keep the thread.

@@ -1,5 +1,7 @@
 import { isLiteral, type Query, tokensOf } from '#search';
 import type { TextIndex, TextMatch } from '../derived/text-index.ts';
+import { StoreError } from '../store.ts';
+import { Connection } from './connection.ts';
 
 /**
  * Two indexes over the same texts: of words, and of three letters each for what is quoted with punctuation. Neither keeps
@@ -34,6 +36,22 @@ INSERT INTO text_trigrams (text_trigrams, rank) VALUES ('secure-delete', 1);
 INSERT INTO text_words (text_words, rank) VALUES ('hashsize', 8388608);
 INSERT INTO text_trigrams (text_trigrams, rank) VALUES ('hashsize', 8388608);
 `;
+
+/** @throws StoreError `unusable` when the SQLite of this program cannot search texts */
+export function assertTextSearch(): void {
+  const memory = new Connection(':memory:', { readonly: false, busyTimeoutMs: 0 });
+  try {
+    memory.execute(textSchema);
+  } catch (error) {
+    throw new StoreError(
+      'unusable',
+      `The SQLite of this installation cannot search texts (${(error as Error).message}). Install Throughline again: its own SQLite can.`,
+      { cause: error },
+    );
+  } finally {
+    memory.close();
+  }
+}
 
 export const textIndex: TextIndex = {
   async add(session, block, text) {
