@@ -62,3 +62,21 @@ export const cursor = z
   .string()
   .optional()
   .describe('What an earlier page gave as the next cursor; `offset` is ignored then.');
+
+const zoneCharactersMax = 64;
+
+/** A time zone that this machine knows. */
+export const timeZone = z
+  .string()
+  .max(zoneCharactersMax)
+  .refine(isTimeZone, 'is not a time zone: give a name such as Europe/Berlin')
+  .default('UTC')
+  .describe('Time zone of days and hours, such as `Europe/Berlin`; default `UTC`.');
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { providerSides } from '#exchange';
-import { cursor, lenientInteger, requestFilter } from './parameters.ts';
+import { cursor, lenientInteger, requestFilter, timeZone } from './parameters.ts';
 import { openRequest, requestLog, requestSummary } from './request-shapes.ts';
 import type { Route } from './route.ts';
 
@@ -9,6 +9,16 @@ const upTo100000 = { min: 1, max: 100_000 };
 const offset = lenientInteger(0, page).describe('Rows to leave out first; default 0.');
 const unknownId = 'No request has this id.';
 const idHelp = 'The id may be given in full or as a beginning or an end that no other request has.';
+
+const found = {
+  q: z
+    .string()
+    .optional()
+    .describe(
+      'Only requests that fit this query, see docs/search.md; at most 1000 rows then, and 503 when there are too many to count.',
+    ),
+  tz: timeZone.describe('Time zone of days in the query, such as `Europe/Berlin`; default `UTC`.'),
+};
 
 const nextCursor = z
   .string()
@@ -24,6 +34,7 @@ export const requestRoutes = {
       page: lenientInteger(1, page).describe('Page number; default 1.'),
       limit: lenientInteger(10, page).describe('Requests per page; default 10.'),
       model: requestFilter.model,
+      ...found,
     }),
     answer: {
       kind: 'json',
@@ -61,6 +72,7 @@ export const requestRoutes = {
     summary: 'One row for each request, newest first.',
     query: z.object({
       ...requestFilter,
+      ...found,
       cursor,
       offset,
       limit: lenientInteger(0, upTo100000).describe('Rows at most, 1 to 100000; absent or 0 = all.'),
@@ -100,6 +112,7 @@ export const requestRoutes = {
       'One row for each request, newest first, page by page with a cursor; counts nothing, so it is quick.',
     query: z.object({
       ...requestFilter,
+      ...found,
       cursor,
       limit: lenientInteger(100, { min: 1, max: 1000 }).describe('Rows at most, 1 to 1000; default 100.'),
     }),
@@ -119,6 +132,7 @@ export const requestRoutes = {
     summary: 'One row for each request, newest first, as a bare array.',
     query: z.object({
       ...requestFilter,
+      ...found,
       cursor,
       offset,
       limit: lenientInteger(100, upTo100000).describe('Rows at most, 1 to 100000; default 100.'),

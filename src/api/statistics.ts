@@ -1,16 +1,6 @@
 import { z } from 'zod';
-import { instant } from './parameters.ts';
+import { instant, timeZone } from './parameters.ts';
 import type { Route } from './route.ts';
-
-const zoneCharactersMax = 64;
-
-/** A time zone that this machine knows. */
-const timeZone = z
-  .string()
-  .max(zoneCharactersMax)
-  .refine(isTimeZone, 'is not a time zone: give a name such as Europe/Berlin')
-  .default('UTC')
-  .describe('Time zone of days and hours, such as `Europe/Berlin`; default `UTC`.');
 
 const models = ['sent', 'asked', 'answered'] as const;
 const modelOf = z
@@ -374,11 +364,3 @@ export const statisticsRoutes = {
     {},
   ),
 } as const satisfies Record<string, Route>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: name }) !== undefined;
-  } catch {
-    return false;
-  }
-}

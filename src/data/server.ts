@@ -121,6 +121,8 @@ export function createDataServer({
     handlers: {
       ...requestHandlers({
         access,
+        ask,
+        nowMs,
         openRequests,
         noteDeletion,
       }),

@@ -268,6 +268,88 @@ describe('the keys of the query language', () => {
   });
 });
 
+describe('lists of requests with a query', () => {
+  const ids = exchanges.map(({ exchange }) => exchange.id);
+  const failed = [{ requestId: ids[2] }, { requestId: ids[1] }];
+
+  it('have what fits, in both generations', async () => {
+    expect(await server.json('/api/requests/summary?q=is:failed')).toMatchObject({
+      requests: failed,
+      total: 2,
+      offset: 0,
+      limit: 0,
+      nextCursor: null,
+    });
+    expect(await server.json('/api/requests?q=is:failed&limit=1')).toMatchObject({
+      requests: [{ requestId: ids[2], body: { messages: [{ content: 'Count the whales' }] } }],
+      total: 2,
+    });
+    expect(await server.json('/api/v2/requests?q=is:failed')).toMatchObject({
+      requests: failed,
+      nextCursor: null,
+    });
+    const bare = await server.get('/api/v2/requests/summary?q=is:failed&limit=1&offset=1');
+    expect([await bare.json(), bare.headers.get('x-total-count')]).toMatchObject([[failed[1]], '2']);
+  });
+
+  it('go on by cursor, page and offset', async () => {
+    const first = await server.get('/api/v2/requests?q=is:failed&limit=1');
+    expect(await first.json()).toMatchObject({ requests: [failed[0]] });
+    const [, next] = /<(.+)>; rel="next"/.exec(first.headers.get('link') ?? '') ?? [];
+    expect(await server.json(next!)).toMatchObject({ requests: [failed[1]], nextCursor: null });
+    expect(await server.json('/api/requests?q=is:failed&limit=1&page=2')).toMatchObject({
+      requests: [failed[1]],
+    });
+    expect(await server.json('/api/requests/summary?q=is:failed&offset=2')).toMatchObject({
+      requests: [],
+      total: 2,
+    });
+  });
+
+  it('take their other filters besides', async () => {
+    const filters = [
+      ['provider=openai', 1],
+      ['session=s2', 2],
+      ['model=GPT', 1],
+      ['path=/v1/responses', 1],
+      ['status=5xx', 1],
+      ['outcome=client-aborted', 2],
+      [`before=${exampleStartMs + 1_500}`, 1],
+      ['start=2026-01-02T03:04:07Z&end=2026-01-03', 2],
+    ] as const;
+    for (const [filter, number] of filters)
+      expect(await server.json(`/api/requests/summary?q=is:failed&${filter}`), filter).toMatchObject({
+        requests: [{ requestId: ids[number] }],
+        total: 1,
+      });
+    for (const filter of ['tag=blue', 'agent=agent-zero', 'model=%25', 'provider=nobody'])
+      expect(await server.json(`/api/v2/requests/summary?q=is:failed&${filter}`), filter).toEqual([]);
+    expect(
+      await server.json('/api/requests/summary?q=model:claude*&agent=agent-zero&tag=blue'),
+    ).toMatchObject({
+      requests: [{ requestId: ids[0] }],
+    });
+  });
+
+  it('refuse what is not understood, also where something would be deleted', async () => {
+    for (const path of [
+      '/api/requests',
+      '/api/requests/summary',
+      '/api/v2/requests',
+      '/api/v2/requests/summary',
+    ]) {
+      const answer = await server.get(`${path}?q=mdoel:x`);
+      expect([answer.status, await answer.json()], path).toMatchObject([400, { code: 'bad-parameter' }]);
+    }
+    const deletion = await server.get('/api/requests?q=is:failed', {
+      method: 'DELETE',
+      headers: { 'x-throughline-request': '1' },
+    });
+    expect(deletion.status).toBe(400);
+    expect(await server.json('/api/requests/summary')).toMatchObject({ total: 3 });
+  });
+});
+
 /** The last line of the transcript, as the search in texts names it. */
 async function lastEntry(): Promise<number> {
   const { sessions } = (await server.json('/api/v2/search?q=dumps')) as {

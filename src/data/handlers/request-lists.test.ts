@@ -212,9 +212,10 @@ describe('lists of requests', () => {
       },
     });
     const access = createStoreAccess(async () => watched, { nowMs: Date.now, pauseMs: 1 });
-    const handler = requestListHandlers(access)['requests.full'];
+    const ask = () => Promise.reject(new Error('nothing is derived here'));
+    const handler = requestListHandlers({ access, ask, nowMs: Date.now })['requests.full'];
     const answer = await handler({
-      query: { page: 2, limit: 3 },
+      query: { page: 2, limit: 3, tz: 'UTC' },
       id: '',
       request: new Request('http://localhost/api/requests'),
       isHead: false,

@@ -1,32 +1,62 @@
-import type { ExchangeFilter, ListPlace, StoredExchange } from '#store';
+import type { ExchangeFilter, ListPlace, RequestQuery, StoredExchange } from '#store';
 import { exchangeFilter } from '../exchange-filter.ts';
+import { countFound, foundRows, readListQuery } from '../found-rows.ts';
 import type { Handlers } from '../handler.ts';
 import { renderJson } from '../json-text.ts';
 import { readCursor, writeCursor } from '../list-cursor.ts';
 import { requestDetail } from '../request-detail.ts';
 import { requestSummary } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
-import { firstRows, isWholeRange, pagesOf, type RowRange, rowsResponse } from '../stored-rows.ts';
+import {
+  firstRows,
+  isWholeRange,
+  pagesOf,
+  type RowPage,
+  type RowRange,
+  rowsResponse,
+} from '../stored-rows.ts';
+import type { Ask } from '../sum-rows.ts';
 
 type ListRoute = 'requests.full' | 'requests.list' | 'requests.summary' | 'requests.summary.v2';
 
+interface ListSources {
+  readonly access: StoreAccess;
+  /** What is derived: only lists with a query need it. */
+  readonly ask: Ask;
+  readonly nowMs: () => number;
+}
+
+interface PagesOptions {
+  readonly limit: number;
+  readonly isFound: boolean;
+}
+
 /** Lists of requests. A short one is one JSON text; a long one is written while it is read from the store. */
-export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
+export function requestListHandlers({ access, ask, nowMs }: ListSources): Handlers<ListRoute> {
   /** Counts first: what is stored in between may make the page longer than the count, never the reverse. */
-  const begin = (filter: ExchangeFilter, range: RowRange) =>
-    access.use(async (store) => ({
-      total: await store.count(filter),
-      first: await firstRows(store, filter, range),
-    }));
+  const begin = async (filter: ExchangeFilter, range: RowRange, search: RequestQuery | undefined) => {
+    if (search === undefined)
+      return access.use(async (store) => ({
+        total: await store.count(filter),
+        first: await firstRows(store, filter, range),
+      }));
+    const total = await countFound(ask, search);
+    return { total, first: await foundRows({ access, ask }, search, range) };
+  };
+  /** All pages of a list; of what was found by a query there is one. */
+  const pages = (filter: ExchangeFilter, first: RowPage, { limit, isFound }: PagesOptions) =>
+    isFound ? onePage(first) : pagesOf(access, filter, first, limit);
 
   return {
     'requests.full': async ({ query, isHead, breakOff }) => {
       const filter = exchangeFilter({ model: query.model });
+      const search = readListQuery(query, filter, nowMs());
       const range = { offset: (query.page - 1) * query.limit, limit: query.limit };
-      const { total, first } = await begin(filter, range);
+      const { total, first } = await begin(filter, range, search);
       const detail = (row: StoredExchange) => access.use((store) => requestDetail(store, row));
-      const pages = pagesOf(access, filter, isHead ? { rows: [], next: undefined } : first, query.limit);
-      return rowsResponse(pages, async (row) => renderJson(await detail(row)), {
+      const options = { limit: query.limit, isFound: search !== undefined };
+      const shown = pages(filter, isHead ? { rows: [], next: undefined } : first, options);
+      return rowsResponse(shown, async (row) => renderJson(await detail(row)), {
         before: '{"requests":[',
         after: () => `],"total":${total}}`,
         breakOff,
@@ -35,16 +65,23 @@ export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
 
     'requests.list': async ({ query, request }) => {
       const range = { offset: 0, after: placeOf(query), limit: query.limit };
-      const { rows, next } = await access.use((store) => firstRows(store, exchangeFilter(query), range));
+      const filter = exchangeFilter(query);
+      const search = readListQuery(query, filter, nowMs());
+      const { rows, next } = search
+        ? await foundRows({ access, ask }, search, range)
+        : await access.use((store) => firstRows(store, filter, range));
       const body = { requests: rows.map(requestSummary), nextCursor: next ? writeCursor(next) : null };
       return { body, headers: nextPageHeaders(request, next) };
     },
 
     'requests.summary': async ({ query, breakOff }) => {
       const filter = exchangeFilter(query);
+      const search = readListQuery(query, filter, nowMs());
       const limit = query.limit === 0 ? Number.MAX_SAFE_INTEGER : query.limit;
-      const { total, first } = await begin(filter, { offset: query.offset, after: placeOf(query), limit });
-      return rowsResponse(pagesOf(access, filter, first, limit), summaryText, {
+      const range = { offset: query.offset, after: placeOf(query), limit };
+      const { total, first } = await begin(filter, range, search);
+      const shown = pages(filter, first, { limit, isFound: search !== undefined });
+      return rowsResponse(shown, summaryText, {
         before: '{"requests":[',
         after: ({ next }) => {
           const nextCursor = next ? writeCursor(next) : null;
@@ -56,19 +93,25 @@ export function requestListHandlers(access: StoreAccess): Handlers<ListRoute> {
 
     'requests.summary.v2': async ({ query, request, breakOff }) => {
       const filter = exchangeFilter(query);
+      const search = readListQuery(query, filter, nowMs());
       const range = { offset: query.offset, after: placeOf(query), limit: query.limit };
-      const { total, first } = await begin(filter, range);
+      const { total, first } = await begin(filter, range, search);
+      const isFound = search !== undefined;
       const headers = {
         'x-total-count': String(total),
         'x-offset': String(query.offset),
         'x-limit': String(query.limit),
         // Of a page too long to be read before it is written, the end is not known yet.
-        ...(isWholeRange(first, query.limit) ? nextPageHeaders(request, first.next) : {}),
+        ...(isFound || isWholeRange(first, query.limit) ? nextPageHeaders(request, first.next) : {}),
       };
-      const pages = pagesOf(access, filter, first, query.limit);
-      return rowsResponse(pages, summaryText, { before: '[', after: () => ']', headers, breakOff });
+      const shown = pages(filter, first, { limit: query.limit, isFound });
+      return rowsResponse(shown, summaryText, { before: '[', after: () => ']', headers, breakOff });
     },
   };
+}
+
+async function* onePage(page: RowPage): AsyncGenerator<RowPage> {
+  yield page;
 }
 
 function summaryText(row: StoredExchange): string {

@@ -8,6 +8,7 @@ import { refuseUnintended } from '../refuse-unintended.ts';
 import { requestDetail } from '../request-detail.ts';
 import { instantText } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
+import type { Ask } from '../sum-rows.ts';
 import { requestBodyHandler } from './request-body.ts';
 import { requestListHandlers } from './request-lists.ts';
 
@@ -15,6 +16,8 @@ type RequestRoute = Extract<RouteKey, `requests.${string}`>;
 
 export interface RequestSources {
   readonly access: StoreAccess;
+  readonly ask: Ask;
+  readonly nowMs: () => number;
   readonly openRequests: () => Promise<OpenRequest[]>;
   /** Begins the note of one deletion; see `openDeletions`. */
   readonly noteDeletion: () => DeletionNote;
@@ -22,11 +25,13 @@ export interface RequestSources {
 
 export function requestHandlers({
   access,
+  ask,
+  nowMs,
   openRequests,
   noteDeletion,
 }: RequestSources): Handlers<RequestRoute> {
   return {
-    ...requestListHandlers(access),
+    ...requestListHandlers({ access, ask, nowMs }),
     'requests.body': requestBodyHandler(access),
     'requests.latestDate': async () => {
       const ms = await access.use((store) => store.latestReceivedAtMs());
