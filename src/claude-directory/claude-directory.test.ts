@@ -238,6 +238,26 @@ describe('todo lists', () => {
     ]);
   });
 
+  it('of newer versions have a file for each thing to do, in the order of their numbers', async () => {
+    await put('tasks/s7/10.json', '{"id":"10","subject":"last","status":"pending"}');
+    await put('tasks/s7/2.json', '{"subject":"second","status":"in_progress","activeForm":"Doing it"}');
+    await put('tasks/s7/1.json', '{"subject":"first","status":"completed","description":"in many words"}');
+    await put('tasks/s7/3.json', '{"subject":');
+    await put('tasks/s7/notes.json', '{"subject":"none of them"}');
+    await put('tasks/s8/1.json', '[]');
+    const lists = await openClaudeDirectory([home]).todoLists();
+    const bySession = new Map(lists.map((list) => [list.sessionId, list]));
+    expect(bySession.get('s7')).toMatchObject({
+      agentId: '',
+      todos: [
+        { content: 'first', status: 'completed', activeForm: '' },
+        { content: 'second', status: 'in_progress', activeForm: 'Doing it' },
+        { content: 'last', status: 'pending' },
+      ],
+    });
+    expect(bySession.get('s8')).toMatchObject({ todos: [], error: 'has no task that can be read' });
+  });
+
   it('say why they have nothing when the file is broken', async () => {
     await put('todos/a.json', '{"no":"list"}');
     await put('todos/b.json', '[{"content":');

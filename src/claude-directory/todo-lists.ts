@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type FoundFile, listFiles } from './list-files.ts';
 import { isObject } from './read-first.ts';
 import { readText } from './read-text.ts';
@@ -47,6 +47,9 @@ export function createTodoLists(directories: readonly string[]) {
       const found = await Promise.all(
         directories.map((directory) => listFiles(join(directory, 'todos'), options)),
       );
+      const tasks = await Promise.all(
+        directories.map((directory) => listFiles(join(directory, 'tasks'), { depth: 1, accepts: isTask })),
+      );
       const now: typeof known = new Map();
       const files = found.flat();
       for (let at = 0; at < files.length; at += atOnce) {
@@ -55,15 +58,59 @@ export function createTodoLists(directories: readonly string[]) {
         for (const [index, list] of lists.entries()) now.set(list.path, { file: batch[index]!, list });
       }
       known = now;
-      return [...now.values()]
-        .map(({ list }) => list)
-        .sort((one, other) => other.modifiedAtMs - one.modifiedAtMs || (one.path < other.path ? -1 : 1));
+      const taskLists = await taskListsOf(tasks.flat());
+      return [...[...now.values()].map(({ list }) => list), ...taskLists].sort(
+        (one, other) => other.modifiedAtMs - one.modifiedAtMs || (one.path < other.path ? -1 : 1),
+      );
     },
     /** Reads every file again at the next question. */
     forget(): void {
       known = new Map();
     },
   };
+}
+
+/** Newer versions keep each thing to do in a file of its own: `tasks/<session>/<number>.json`. */
+function isTask(name: string): boolean {
+  return /^[^/]+\/\d{1,9}\.json$/.test(name);
+}
+
+async function taskListsOf(files: readonly FoundFile[]): Promise<TodoList[]> {
+  const bySession = Map.groupBy(files, ({ path }) => dirname(path));
+  const lists: TodoList[] = [];
+  for (const [directory, all] of bySession) {
+    const tasks = all.sort((one, other) => numberOf(one) - numberOf(other)).slice(0, itemsMax);
+    const read: Todo[] = [];
+    for (let at = 0; at < tasks.length; at += atOnce)
+      read.push(...(await Promise.all(tasks.slice(at, at + atOnce).map(readTask))).flat());
+    lists.push({
+      sessionId: basename(directory),
+      agentId: '',
+      path: directory,
+      bytes: tasks.reduce((sum, { bytes }) => sum + bytes, 0),
+      modifiedAtMs: Math.max(...tasks.map(({ modifiedAtMs }) => modifiedAtMs)),
+      todos: read,
+      ...(read.length === 0 ? { error: 'has no task that can be read' } : {}),
+    });
+  }
+  return lists;
+}
+
+async function readTask(file: FoundFile): Promise<Todo[]> {
+  const text = await readText(file.path, bytesMax);
+  if (text.kind !== 'text') return [];
+  try {
+    const task: unknown = JSON.parse(text.text);
+    if (!isObject(task)) return [];
+    const { subject, content, description, status, activeForm } = task;
+    return [todoOf({ content: subject ?? content ?? description, status, activeForm })];
+  } catch {
+    return [];
+  }
+}
+
+function numberOf({ path }: FoundFile): number {
+  return Number.parseInt(basename(path), 10);
 }
 
 async function readTodoList(file: FoundFile): Promise<TodoList> {

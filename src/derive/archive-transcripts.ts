@@ -54,6 +54,7 @@ const lineBytesMax = 32 * 1024 * 1024;
 /** The end of a line that is not there by then will not come. */
 const unendedMs = 60_000;
 const documentBytesMax = 64 * 1024;
+const documentsPerPage = 500;
 
 /** A file as this process knows it: what the archive holds, and how large the file was when it was looked at. */
 interface KnownFile {
@@ -202,11 +203,26 @@ export function archiveTranscripts(store: TranscriptStore, options: ArchiveOptio
       if (blindSpots.some((spot) => path.startsWith(spot)) || exists(path)) continue;
       await leave(file);
     }
+    if (!keepsDeleted && blindSpots.length === 0) await forgetDocuments();
     unreadable = found;
     hasLooked = true;
     const tookMs = clockMs() - lookBeganAtMs;
     // However many files there are, looking takes a small part of the time.
     nextLookAtMs = clockMs() + Math.max(rescanMs, 20 * tookMs);
+  }
+
+  /** Descriptions of agents and titles say what was asked for, too. */
+  async function forgetDocuments(): Promise<void> {
+    for (let change = 0; ; ) {
+      const documents = await store.documentsAfter(change, documentsPerPage);
+      for (const document of documents) {
+        const isOurs = roots.some(({ directory }) => directory === document.root);
+        if (isOurs && !exists(join(document.root, document.path))) await store.forgetDocument(document);
+      }
+      const last = documents.at(-1);
+      if (last === undefined) return;
+      change = last.change;
+    }
   }
 
   async function leave(file: KnownFile): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ArchivedFile, ArchivedLine, DerivedEntry, DerivedStore, TranscriptStore } from '#store';
 import { type Entry, placeOf, readEntry } from '#transcripts';
+import { isForgotten } from './forget-transcripts.ts';
 import type { Step } from './step.ts';
 
 /** Some 20 ms of work. */
@@ -59,6 +60,7 @@ async function takeFileChanges(
     fileId: file.id,
     project: projectOf(file),
     isReplaced: file.replacedAtMs !== null,
+    isForgotten: isForgotten(file),
   }));
   await derived.conversations.noteFiles(changes, last.change);
   return changed.length === filesPerPiece;

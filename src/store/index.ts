@@ -13,6 +13,7 @@ export type {
   DerivedEntry,
   MessagePage,
   SessionProject,
+  SessionTitle,
   SessionUsage,
 } from './derived/derived-conversations.ts';
 export type {
@@ -114,3 +115,4 @@ export type {
   FileBatch,
   TranscriptStore,
 } from './transcripts/transcript-store.ts';
+export { pieceOf } from './transcripts/transcript-store.ts';

@@ -9,10 +9,12 @@ import {
   deriveConversations,
   deriveDetails,
   deriveRequests,
+  deriveSessionTitles,
   deriveText,
   deriveTranscriptText,
   deriveWireAnswers,
   forgetDeleted,
+  forgetTranscripts,
   type IndexerStores,
   KnownMessages,
   openDerivation,
@@ -93,7 +95,9 @@ function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] 
     deriveText(facts, derived, known),
     ...(config.transcripts.roots.length > 0 ? [told] : []),
     deriveConversations(transcripts, derived),
+    deriveSessionTitles(transcripts, derived),
     deriveTranscriptText(transcripts, derived),
+    forgetTranscripts(transcripts, derived),
     compareWireAnswers({ facts, derived, transcripts }, () => Date.now()),
   ];
 }

@@ -9,6 +9,8 @@ export interface DerivedConversations {
   appendEntries(entries: readonly DerivedEntry[], through: number): Promise<void>;
   /** Takes over what became of files, and moves the position of `transcript-files`. */
   noteFiles(changes: readonly FileChange[], through: number): Promise<void>;
+  /** Takes over titles, and moves the position of `transcript-documents`. */
+  noteTitles(titles: readonly SessionTitle[], through: number): Promise<void>;
   /** Newest first. */
   list(page: ConversationPage): Promise<DerivedConversation[]>;
   /** The newest of this session; `project` chooses when several projects have one. */
@@ -76,6 +78,15 @@ export interface FileChange {
   readonly fileId: number;
   readonly project: string;
   readonly isReplaced: boolean;
+  /** Its lines are not in the archive any more. */
+  readonly isForgotten: boolean;
+}
+
+/** A title that stands in a file of its own, beside the transcript. */
+export interface SessionTitle {
+  readonly project: string;
+  readonly conversation: string;
+  readonly title: string;
 }
 
 export interface ConversationPage {

@@ -42,8 +42,10 @@ export interface DerivedStore {
 export type DerivingStep =
   | 'deletions'
   | 'details'
+  | 'forgotten-files'
   | 'requests'
   | 'text'
+  | 'transcript-documents'
   | 'transcript-entries'
   | 'transcript-files'
   | 'transcript-text'

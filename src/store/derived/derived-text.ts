@@ -13,6 +13,13 @@ export interface DerivedText {
   append(places: readonly TextPlace[], step: 'text' | 'transcript-text', through: number): Promise<void>;
   /** Forgets places, and texts that occur nowhere else. Idempotent. */
   forget(source: TextSource, places: readonly number[]): Promise<void>;
+  /** Places in transcripts beyond this one, ascending, each once. */
+  transcriptPlacesAfter(place: number, limit: number): Promise<number[]>;
+  /**
+   * Everything that archived files said that were forgotten up to this change is forgotten.
+   * @param givesBack whether something was, so that its space is given back
+   */
+  haveForgottenFiles(change: number, givesBack: boolean): Promise<void>;
   /** Newest first; ends when there is enough, when all is seen, or at the deadline. */
   search(search: TextSearch): Promise<TextSearchResult | RefusedSearch>;
 }

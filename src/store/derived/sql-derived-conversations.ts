@@ -14,7 +14,8 @@ import { matchAnswer } from './match-answers.ts';
 import { movePosition, positionOf } from './positions.ts';
 
 const conversationColumns = `file_id AS fileId, conversation AS id, kind, project, lines, start_ms AS startMs,
-  end_ms AS endMs, first_message AS firstMessage, title, cwd`;
+  end_ms AS endMs, first_message AS firstMessage, coalesce((SELECT t.title FROM session_titles t
+    WHERE t.conversation = conversation_files.conversation AND t.project = conversation_files.project), title) AS title, cwd`;
 /** Of one session at a time so many are looked at again. */
 const comparedAgainMax = 200;
 
@@ -42,6 +43,17 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
       await engine.write(async (session) => {
         for (const change of changes) await noteFile(session, change);
         await movePosition(session, 'transcript-files', through);
+      });
+      engine.tidy();
+    },
+    async noteTitles(titles, through) {
+      await engine.write(async (session) => {
+        for (const { project, conversation, title } of titles)
+          await session.run(
+            'INSERT OR REPLACE INTO session_titles (conversation, project, title) VALUES (?, ?, ?)',
+            [conversation, project, title],
+          );
+        await movePosition(session, 'transcript-documents', through);
       });
       engine.tidy();
     },
@@ -269,7 +281,10 @@ async function putAnswer(session: SqlSession, { entryId, atMs, file, answer }: E
     });
 }
 
-async function noteFile(session: SqlSession, { fileId, project, isReplaced }: FileChange): Promise<void> {
+async function noteFile(
+  session: SqlSession,
+  { fileId, project, isReplaced, isForgotten }: FileChange,
+): Promise<void> {
   if (!isReplaced) {
     await session.run('UPDATE conversation_files SET project = ? WHERE file_id = ? AND project <> ?', [
       project,
@@ -278,7 +293,23 @@ async function noteFile(session: SqlSession, { fileId, project, isReplaced }: Fi
     ]);
     return;
   }
-  // What the file said about usage was so all the same.
+  // What the file said about usage was so all the same, unless nothing of it may stay.
+  if (isForgotten) await forgetFile(session, fileId);
   await session.run('DELETE FROM transcript_entries WHERE file_id = ?', [fileId]);
   await session.run('DELETE FROM conversation_files WHERE file_id = ?', [fileId]);
+}
+
+async function forgetFile(session: SqlSession, fileId: number): Promise<void> {
+  await session.run(
+    `UPDATE wire_answers SET matched_by = NULL
+     WHERE sequence IN (SELECT sequence FROM transcript_answers WHERE file_id = ? AND sequence IS NOT NULL)`,
+    [fileId],
+  );
+  await session.run(
+    `DELETE FROM session_titles WHERE (conversation, project) IN
+       (SELECT conversation, project FROM conversation_files WHERE file_id = ? AND is_agent = 0)`,
+    [fileId],
+  );
+  for (const table of ['transcript_answers', 'transcript_requests'])
+    await session.run(`DELETE FROM ${table} WHERE file_id = ?`, [fileId]);
 }

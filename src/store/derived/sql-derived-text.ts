@@ -19,6 +19,7 @@ import {
   textKinds,
   textRoles,
 } from './derived-text.ts';
+import { forgetNames } from './forget-requests.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
 import { addTouches, forgetTouches } from './sql-derived-files.ts';
@@ -96,6 +97,28 @@ export class SqlDerivedText implements DerivedText {
         for (const { block } of blocks) await this.#dropUnused(session, block);
       }
     });
+    this.#engine.tidy();
+  }
+
+  async transcriptPlacesAfter(place: number, limit: number): Promise<number[]> {
+    const rows = await this.#engine.all<{ place: number }>(
+      `SELECT place FROM (
+         SELECT DISTINCT place FROM text_places WHERE source = 1 AND place > ? ORDER BY place LIMIT ?
+       ) UNION SELECT place FROM (
+         SELECT DISTINCT place FROM file_touches WHERE source = 1 AND place > ? ORDER BY place LIMIT ?
+       ) ORDER BY place LIMIT ?`,
+      [place, limit, place, limit, limit],
+    );
+    return rows.map((row) => row.place);
+  }
+
+  async haveForgottenFiles(change: number, givesBack: boolean): Promise<void> {
+    const namesAreGone = await this.#engine.write(async (session) => {
+      await movePosition(session, 'forgotten-files', change);
+      return givesBack && (await forgetNames(session));
+    });
+    if (namesAreGone) this.#names.forget();
+    while (givesBack && (await this.#engine.reclaim()));
     this.#engine.tidy();
   }
 

@@ -18,6 +18,12 @@ CREATE TABLE conversation_files (
 CREATE INDEX conversation_files_by_conversation ON conversation_files (conversation);
 CREATE INDEX conversation_files_by_end ON conversation_files (is_agent, end_ms);
 CREATE INDEX conversation_files_by_project ON conversation_files (project, end_ms);
+CREATE TABLE session_titles (
+  conversation TEXT NOT NULL,
+  project TEXT NOT NULL,
+  title TEXT NOT NULL,
+  PRIMARY KEY (conversation, project)
+) WITHOUT ROWID;
 CREATE TABLE transcript_entries (
   entry_id INTEGER PRIMARY KEY,
   file_id INTEGER NOT NULL,

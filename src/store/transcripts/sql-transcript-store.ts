@@ -118,6 +118,17 @@ export function createTranscriptStore(engine: SqlEngine<unknown>): TranscriptSto
         'SELECT root, path, change, content, modified_at_ms AS modifiedAtMs FROM documents WHERE change > ? ORDER BY change LIMIT ?',
         [change, limit],
       ),
+    async forgetDocument({ root, path }) {
+      await engine.run('DELETE FROM documents WHERE root = ? AND path = ?', [root, path]);
+      engine.tidy();
+    },
+    async piecesAmong(ids) {
+      const rows = await engine.all<{ id: number }>(
+        'SELECT id FROM pieces WHERE id IN (SELECT value FROM json_each(?))',
+        [JSON.stringify(ids)],
+      );
+      return rows.map(({ id }) => id);
+    },
     async piecesAfter(pieceId, bytesMax) {
       const sizes = await engine.all<{ id: number; byte_count: number }>(
         'SELECT id, byte_count FROM pieces WHERE id > ? ORDER BY id LIMIT 256',

@@ -25,6 +25,9 @@ export interface TranscriptStore {
   /** Small files beside transcripts; the newest content of each. */
   putDocument(document: DocumentToArchive): Promise<void>;
   documentsAfter(change: number, limit: number): Promise<ArchivedDocument[]>;
+  forgetDocument(document: Pick<DocumentToArchive, 'root' | 'path'>): Promise<void>;
+  /** Those of these pieces that are there; the others were forgotten. */
+  piecesAmong(ids: readonly number[]): Promise<number[]>;
   /** Pieces after this one, at least one when there is one, in all about `bytesMax` bytes. */
   piecesAfter(pieceId: number, bytesMax: number): Promise<ArchivedPiece[]>;
   /** Lines in the order that was asked for; entries that are not there are left out. */
