@@ -129,7 +129,8 @@ describe('each service without the others', () => {
     const databases = readdirSync(place.path, { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.db'),
     );
-    expect(databases).toEqual([join('kept', 'exchanges.db')]);
+    const named = ['exchanges.db', 'exchanges.derived.db', 'exchanges.transcripts.db'];
+    expect(databases.sort()).toEqual(named.map((name) => join('kept', name)));
     for (const name of ['a', 'b', 'c']) expect(readdirSync(place.join(name))).toEqual([]);
     for (const one of running.splice(0).reverse()) await one.stop();
   });
