@@ -5,6 +5,7 @@ import { configRoutes } from './config.ts';
 import { conversationRoutes } from './conversations.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
+import { projectRoutes } from './projects.ts';
 import { requestRoutes } from './requests.ts';
 import type { BodyOf, QueryOf } from './route.ts';
 import { routingRoutes } from './routing.ts';
@@ -15,6 +16,7 @@ import { statisticsRoutes } from './statistics.ts';
 /** Every route of proxy-data, once. Handlers, documentation and clients are derived from it. */
 export const contract = {
   ...requestRoutes,
+  ...projectRoutes,
   ...blockRoutes,
   ...eventRoutes,
   ...configRoutes,

@@ -15,6 +15,7 @@ import { configHandlers } from './handlers/config.ts';
 import { conversationHandlers } from './handlers/conversations.ts';
 import { eventHandlers } from './handlers/events.ts';
 import { healthHandlers } from './handlers/health.ts';
+import { projectHandlers } from './handlers/projects.ts';
 import { requestHandlers } from './handlers/requests.ts';
 import { routingHandlers } from './handlers/routing.ts';
 import { searchHandlers } from './handlers/search.ts';
@@ -132,6 +133,7 @@ export function createDataServer({
       ...conversationHandlers(threads),
       ...configHandlers(config),
       ...routingHandlers(config),
+      ...projectHandlers(ask),
       ...sessionHandlers(ask),
       ...statisticsHandlers(ask, { nowMs }),
       ...searchHandlers({ queries: threads?.query, access, nowMs, version }),

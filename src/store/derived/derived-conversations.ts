@@ -117,6 +117,9 @@ export interface DerivedConversation {
 export interface SessionProject {
   readonly sessionId: string;
   readonly project: string;
+  /** What the client calls it. */
+  readonly directory: string;
+  readonly lastAtMs: number;
 }
 
 export interface SessionUsage {

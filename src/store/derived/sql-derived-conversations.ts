@@ -76,8 +76,10 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
     // Of the columns beside max() those of its row are taken.
     projects: () =>
       engine.all<SessionProject>(
-        `SELECT conversation AS "sessionId", coalesce(cwd, project) AS project FROM (
-           SELECT conversation, cwd, project, max(end_ms) FROM conversation_files WHERE is_agent = 0 GROUP BY conversation)`,
+        `SELECT conversation AS "sessionId", coalesce(cwd, project) AS project, project AS directory, last AS "lastAtMs" FROM (
+           SELECT conversation, cwd, project, max(end_ms) AS last FROM conversation_files
+           WHERE is_agent = 0 GROUP BY conversation)
+         ORDER BY last DESC`,
         [],
       ),
     async messages(id, { offset, limit, includesAgents }) {
