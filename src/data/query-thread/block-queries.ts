@@ -11,7 +11,7 @@ import {
 } from '#outline';
 import type { Store, StoredExchange } from '#store';
 import { readDecodedBody } from '../stored-body.ts';
-import type { QuerySources } from './queries.ts';
+import type { QuerySources } from './query-sources.ts';
 
 /** Larger bodies have no outline; they can be downloaded. */
 const bodyBytesMax = 64 * 1024 * 1024;

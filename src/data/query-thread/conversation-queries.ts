@@ -1,6 +1,6 @@
 import type { ArchivedLine, ConversationPage, DerivedConversation, MessagePage } from '#store';
 import { type Entry, readEntry } from '#transcripts';
-import type { QuerySources } from './queries.ts';
+import type { QuerySources } from './query-sources.ts';
 
 /** A whole conversation is no larger than this in an answer. */
 const wholeBytesMax = 64 * 1024 * 1024;

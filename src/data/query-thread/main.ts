@@ -2,7 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openDerivedStore, openStore, openTranscripts, StoreError } from '#store';
 import { createStoreAccess } from '../store-access.ts';
 import type { FromQueryThread, QueryThreadConfig, ToQueryThread } from './messages.ts';
-import { type QuerySources, queries } from './queries.ts';
+import { queries } from './queries.ts';
+import type { QuerySources } from './query-sources.ts';
 
 /**
  * The query thread of proxy-data: reads what is derived, and bodies, one query after the other, so that a long one keeps nobody

@@ -1,33 +1,21 @@
 import type {
   DerivedHealth,
-  DerivedStore,
   HistogramSearch,
   LatenciesQuery,
   RateLimitsQuery,
   RequestPage,
   RequestQuery,
   SessionsQuery,
-  Store,
   SumsQuery,
   TextSearch,
   ToolsQuery,
-  TranscriptStore,
   ValuesSearch,
 } from '#store';
-import type { StoreAccess } from '../store-access.ts';
 import { blockQueries } from './block-queries.ts';
 import { conversationQueries } from './conversation-queries.ts';
+import type { QuerySources } from './query-sources.ts';
 import { type ConversationSearch, searchConversations } from './search-conversations.ts';
 import { sessionQueries } from './session-queries.ts';
-
-/** What queries read. */
-export interface QuerySources {
-  /** What was recorded. */
-  readonly facts: Pick<StoreAccess<Store>, 'use'>;
-  readonly derived: DerivedStore;
-  /** The lines of transcripts. */
-  readonly transcripts: Pick<StoreAccess<TranscriptStore>, 'use'>;
-}
 
 /**
  * Everything that the query thread can be asked. Input and output are plain values, because they are copied from thread

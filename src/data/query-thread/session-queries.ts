@@ -3,7 +3,7 @@ import { compareOutlines, type OutlineBlock } from '#outline';
 import type { FilePage, SessionPage, Store, StoredExchange, TouchPage } from '#store';
 import { type Entry, readEntry } from '#transcripts';
 import { outlineOf } from './block-queries.ts';
-import type { QuerySources } from './queries.ts';
+import type { QuerySources } from './query-sources.ts';
 
 /** How long one page of a thread may take to be put together. */
 const threadMs = 2_000;
