@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseWords } from '#search';
 import { type DerivedStore, type ExchangeToStore, openDerivedStore, openStore, type Store } from '#store';
 import { makeTempDir, seededRandom, type TempDir } from '#test-support';
+import { deriveDetails } from './derive-details.ts';
 import { deriveRequests } from './derive-requests.ts';
 import { deriveText } from './derive-text.ts';
 import { deriveWireAnswers } from './derive-wire-answers.ts';
@@ -43,6 +44,7 @@ async function deriveAll(from = { facts, derived }): Promise<void> {
   const steps = [
     forgetDeleted(from.facts, from.derived, known),
     deriveRequests(from.facts, from.derived),
+    deriveDetails(from.facts, from.derived),
     deriveWireAnswers(from.facts, from.derived),
     deriveText(from.facts, from.derived, known),
   ];
@@ -111,6 +113,24 @@ async function everythingSummed({ statistics }: DerivedStore) {
 }
 
 describe('what is deleted from the facts', () => {
+  it('says nothing about limits any more', async () => {
+    const limited = (number: number, sessionId: string) =>
+      exchange(number, {
+        receivedAtMs: startMs + number * 60_000,
+        sessionId,
+        provider: 'anthropic',
+        responseHeaders: ['anthropic-ratelimit-unified-5h-utilization', `0.${number}`],
+      });
+    const all = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, limit: 10 };
+    const used = async () => (await derived.details.rateLimits(all)).map((point) => point.used);
+    await facts.commit({ exchanges: [limited(1, 'one'), limited(2, 'two')], positions: [] });
+    await deriveAll();
+    expect(await used()).toEqual([0.1, 0.2]);
+    await facts.delete({ sessionId: 'one' });
+    await deriveAll();
+    expect(await used()).toEqual([0.2]);
+  });
+
   it('is in no sum any more: they are as if it had never been', async () => {
     const random = seededRandom(5);
     const all = Array.from({ length: 400 }, (_, number) =>
