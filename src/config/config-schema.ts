@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accessToken, browserOrigin, hostName, listenHosts } from './network-readers.ts';
+import { priceRows } from './price-rows.ts';
 import { providerSchema } from './provider-schema.ts';
 import { routeRules } from './route-readers.ts';
 import { routingSchema, subagentsSchema } from './routing-schema.ts';
@@ -219,6 +220,11 @@ export const configSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  prices: setting(priceRows, {
+    default: [],
+    meaning:
+      'What models cost, in US dollars for a million tokens, before the published prices: `{ model, provider, from, input, output, cache_read, cache_write_5m, cache_write_1h, long_context }`.',
+  }),
   subagents: subagentsSchema.prefault({}),
   routing: routingSchema.prefault({}),
   log: z

@@ -82,6 +82,7 @@ export function resolveConfig(config: ReadConfig, around: Surroundings): Resolve
       ...(config.storage.keep_days === undefined ? {} : { keepMs: config.storage.keep_days * dayMs }),
       claudeDirs: around.claudeDirs,
       transcripts: transcriptsConfig(config.transcripts, around),
+      prices: config.prices,
       shown: around.shown,
     },
     supervisor: supervisorConfig(config, around),

@@ -43,8 +43,31 @@ export interface DataConfig {
   /** Where Claude Code may keep its files, the likeliest first. Some of them need not exist. */
   readonly claudeDirs: readonly string[];
   readonly transcripts: TranscriptsConfig;
+  /** Of the user, before those that are published. */
+  readonly prices: readonly PriceRow[];
   /** What `/api/v2/config` shows: no secrets. */
   readonly shown: Readonly<Record<string, unknown>>;
+}
+
+/** What a model costs from a day on, in US dollars for a million tokens. */
+export interface PriceRow {
+  /** A name, or its beginning and `*`. */
+  readonly model: string;
+  /** Absent = of any provider. */
+  readonly provider?: string;
+  /** Milliseconds since 1970; 0 = always. */
+  readonly fromMs: number;
+  readonly rates: PriceRates & { readonly input: number; readonly output: number };
+  /** For requests with an input, cached tokens included, of more tokens than `above`. */
+  readonly longContext?: { readonly above: number; readonly rates: PriceRates };
+}
+
+interface PriceRates {
+  readonly input?: number;
+  readonly output?: number;
+  readonly cache_read?: number;
+  readonly cache_write_5m?: number;
+  readonly cache_write_1h?: number;
 }
 
 export interface TranscriptsConfig {

@@ -41,6 +41,7 @@ function orderFor(dir: TempDir, port = 0): StartOrder {
     ports: [],
     claudeDirs: [],
     transcripts: { roots: [], keepsDeleted: true },
+    prices: [],
     logLevel: 'info',
     routing: { providers: [], defaultProvider: 'anthropic', routes: [] },
     shown: {

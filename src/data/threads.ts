@@ -13,7 +13,7 @@ export interface DataThreads {
 
 /** @returns when both have loaded everything. Rejects when one cannot. */
 export async function startThreads(
-  config: Pick<DataConfig, 'dataDir' | 'store' | 'transcripts'>,
+  config: Pick<DataConfig, 'dataDir' | 'store' | 'transcripts' | 'prices'>,
   log: Logger,
 ): Promise<DataThreads> {
   const [index, query] = await Promise.all([startIndexThread(config, log), startQueryThread(config, log)]);

@@ -1,4 +1,4 @@
-import { pricesVersion } from '#prices';
+import { type OwnPrice, versionOfPrices } from '#prices';
 import { discardReplacement, openDerivedStore, openStore, openTranscripts, type Store } from '#store';
 import type { IndexerStores } from './indexer.ts';
 
@@ -12,14 +12,17 @@ const derivationVersion = 1;
  * while their replacement is derived beside them.
  * @throws StoreError
  */
-export async function openDerivation(config: StoreConfig): Promise<IndexerStores> {
+export async function openDerivation(
+  config: StoreConfig,
+  ownPrices: readonly OwnPrice[] = [],
+): Promise<IndexerStores> {
   const opened: { close(): Promise<void> }[] = [];
   try {
     const facts = await openStore(config, { role: 'reader' });
     opened.push(facts);
     const transcripts = await openTranscripts(config);
     opened.push(transcripts);
-    return { facts, transcripts, ...(await openDerived(config, await derivationOf(facts))) };
+    return { facts, transcripts, ...(await openDerived(config, await derivationOf(facts, ownPrices))) };
   } catch (error) {
     await Promise.allSettled(opened.map((store) => store.close()));
     throw error;
@@ -52,6 +55,6 @@ async function openDerived(
 }
 
 /** What rows are derived from, and how; rows of another one are not continued. */
-async function derivationOf(facts: Store): Promise<string> {
-  return `${derivationVersion} prices ${pricesVersion} facts ${await facts.epoch()}`;
+async function derivationOf(facts: Store, ownPrices: readonly OwnPrice[]): Promise<string> {
+  return `${derivationVersion} prices ${versionOfPrices(ownPrices)} facts ${await facts.epoch()}`;
 }

@@ -1,4 +1,4 @@
-import { costNanos, createPriceList } from '#prices';
+import { costNanos, createPriceList, type OwnPrice } from '#prices';
 import type { DerivedStore, Store, StoredExchange } from '#store';
 import type { Step } from './step.ts';
 
@@ -6,8 +6,12 @@ import type { Step } from './step.ts';
 const exchangesPerPiece = 200;
 
 /** One row in `requests` for each exchange of the store. */
-export function deriveRequests(facts: Store, derived: DerivedStore): Step {
-  const prices = createPriceList();
+export function deriveRequests(
+  facts: Store,
+  derived: DerivedStore,
+  ownPrices: readonly OwnPrice[] = [],
+): Step {
+  const prices = createPriceList(ownPrices);
   // Paid for is the model that answered; the others are what is known of an answer that does not say.
   const costOf = (exchange: StoredExchange) => {
     const { provider, answeredModel, routedModel, askedModel, receivedAtMs: atMs } = exchange;

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { calcPrice, findProvider, type ModelPrice } from '@pydantic/genai-prices';
+import { type OwnPrice, ownPriceFor } from './own-prices.ts';
 import type { Price, Rate } from './price.ts';
 
 /** Of the data. Costs that were computed with another one are computed again. */
@@ -19,11 +21,19 @@ export interface PriceQuery {
   readonly atMs: number;
 }
 
+/** Of all prices together: what was computed with another one is computed again. */
+export function versionOfPrices(own: readonly OwnPrice[]): string {
+  if (own.length === 0) return pricesVersion;
+  const digest = createHash('sha256').update(JSON.stringify(own)).digest('hex').slice(0, 12);
+  return `${pricesVersion}+${digest}`;
+}
+
 const dayMs = 86_400_000;
 /** Looking a price up takes as long as deriving ten requests. */
 const rememberedPricesMax = 10_000;
 
-export function createPriceList(): PriceList {
+/** @param own prices of the user, which count before those that are published */
+export function createPriceList(own: readonly OwnPrice[] = []): PriceList {
   const known = new Map<string, Price | undefined>();
   return {
     priceOf({ provider, model, atMs }) {
@@ -32,7 +42,10 @@ export function createPriceList(): PriceList {
       const key = `${day} ${provider} ${model}`;
       if (known.has(key)) return known.get(key);
       if (known.size >= rememberedPricesMax) known.clear();
-      const price = lookUp(provider, model, new Date(day * dayMs));
+      const dayBeginsMs = day * dayMs;
+      const price =
+        ownPriceFor(own, { provider, model, atMs: dayBeginsMs }) ??
+        lookUp(provider, model, new Date(dayBeginsMs));
       known.set(key, price);
       return price;
     },

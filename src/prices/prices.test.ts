@@ -4,8 +4,9 @@ import { calcPrice } from '@pydantic/genai-prices';
 import { describe, expect, it } from 'vitest';
 import { projectDirectory, seededRandom } from '#test-support';
 import { costNanos } from './cost.ts';
+import type { OwnPrice } from './own-prices.ts';
 import type { Price, Rate } from './price.ts';
-import { createPriceList, pricesVersion } from './price-list.ts';
+import { createPriceList, pricesVersion, versionOfPrices } from './price-list.ts';
 
 const atMs = Date.UTC(2026, 5, 1, 12);
 const list = createPriceList();
@@ -86,5 +87,54 @@ describe('published prices', () => {
       dependencies: Record<string, string>;
     };
     expect(manifest.dependencies['@pydantic/genai-prices']).toBe(pricesVersion);
+  });
+});
+
+describe('prices of the user', () => {
+  const own: readonly OwnPrice[] = [
+    { model: 'cellar-*', fromMs: 0, rates: { input: 1, output: 2 } },
+    { model: 'cellar-*', fromMs: Date.UTC(2026, 4, 1), rates: { input: 3, output: 4 } },
+    {
+      model: 'claude-opus-4-5',
+      provider: 'discounted',
+      fromMs: 0,
+      rates: { input: 2, output: 10, cache_read: 0.5, cache_write_5m: 2.5, cache_write_1h: 4 },
+      longContext: { above: 1_000, rates: { input: 4, output: 20 } },
+    },
+  ];
+  const ours = createPriceList(own);
+  const cost = (provider: string, model: string, tokens: object, at = atMs) =>
+    costNanos(tokens, ours.priceOf({ provider, model, atMs: at }));
+
+  it('hold from their day on, also for models and providers that nobody knows', () => {
+    const tokens = { inputTokens: 1_000, outputTokens: 100, cacheReadTokens: 10, cacheWriteTokens: 5 };
+    // 1,000 × 3 + 100 × 4 + 10 × 3 + 5 × 3 millionths of a dollar; on the last day of April 1,015 × 1 + 100 × 2
+    expect(cost('in-the-cellar', 'cellar-large', tokens)).toBe(3_445_000);
+    expect(cost('in-the-cellar', 'cellar-large', tokens, Date.UTC(2026, 3, 30, 23))).toBe(1_215_000);
+    expect(cost('in-the-cellar', 'another', tokens)).toBeUndefined();
+  });
+
+  it('count before published ones at their provider, and not elsewhere', () => {
+    const tokens = { inputTokens: 100, outputTokens: 10, cacheReadTokens: 800 };
+    // 100 × 2 + 10 × 10 + 800 × 0.5
+    expect(cost('discounted', 'claude-opus-4-5', tokens)).toBe(700_000);
+    expect(ours.priceOf({ provider: 'anthropic', model: 'claude-opus-4-5', atMs })).toEqual(
+      list.priceOf({ provider: 'anthropic', model: 'claude-opus-4-5', atMs }),
+    );
+  });
+
+  it('have rates for long contexts, and what those leave out costs what it costs otherwise', () => {
+    const tokens = { inputTokens: 901, outputTokens: 10, cacheReadTokens: 90, cacheWrite1hTokens: 10 };
+    // 901 + 90 + 10 = 1,001 tokens: 901 × 4 + 10 × 20 + 90 × 0.5 + 10 × 4
+    expect(cost('discounted', 'claude-opus-4-5', tokens)).toBe(3_889_000);
+    // 1,000 tokens are not longer: 900 × 2 + 10 × 10 + 90 × 0.5 + 10 × 4
+    expect(cost('discounted', 'claude-opus-4-5', { ...tokens, inputTokens: 900 })).toBe(1_985_000);
+  });
+
+  it('make another version of all prices', () => {
+    expect(versionOfPrices([])).toBe(pricesVersion);
+    const versions = [versionOfPrices(own), versionOfPrices(own.slice(1)), pricesVersion];
+    expect(new Set(versions).size).toBe(3);
+    expect(versionOfPrices([...own])).toBe(versions[0]);
   });
 });

@@ -54,7 +54,7 @@ async function work(): Promise<void> {
   const lock = await takeLock();
   try {
     await runIndexer({
-      open: () => openDerivation(config.store),
+      open: () => openDerivation(config.store, config.prices),
       promote: () => promoteReplacement(config.store),
       steps,
       signal: stopping.signal,
@@ -89,7 +89,7 @@ function steps({ facts, derived, transcripts }: IndexerStores): readonly Step[] 
   const known = new KnownMessages();
   return [
     forgetDeleted(facts, derived, known),
-    deriveRequests(facts, derived),
+    deriveRequests(facts, derived, config.prices),
     deriveDetails(facts, derived),
     deriveWireAnswers(facts, derived),
     deriveText(facts, derived, known),

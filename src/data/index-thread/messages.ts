@@ -2,7 +2,7 @@ import type { DataConfig } from '#config';
 import type { ArchiveProgress, IndexerStatus } from '#derive';
 
 /** What the index thread is started with. */
-export type IndexThreadConfig = Pick<DataConfig, 'dataDir' | 'store' | 'transcripts'>;
+export type IndexThreadConfig = Pick<DataConfig, 'dataDir' | 'store' | 'transcripts' | 'prices'>;
 
 /** `stop`: finish the piece in hand, let the lock go, and end. `rescan`: look at all transcripts now. */
 export interface ToIndexThread {

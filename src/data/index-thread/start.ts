@@ -26,6 +26,7 @@ export async function startIndexThread(config: IndexThreadConfig, log: Logger): 
       dataDir: config.dataDir,
       store: config.store,
       transcripts: config.transcripts,
+      prices: config.prices,
     } satisfies IndexThreadConfig,
     memoryMegabytes: 256,
     log,

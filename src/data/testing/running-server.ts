@@ -54,7 +54,7 @@ export async function runServer({
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const threads = hasThreads
-    ? await startThreads({ dataDir, store: storeConfig, transcripts }, log)
+    ? await startThreads({ dataDir, store: storeConfig, transcripts, prices: [] }, log)
     : undefined;
   const server = createDataServer({
     config: { dataDir, claudeDirs, shown, routing, store: storeConfig },
