@@ -43,16 +43,15 @@ export class SqlDerivedSessions implements DerivedSessions {
            WHERE s.last_at_ms <= ? AND (s.last_at_ms < ? OR n.text < ?) AND ${inProjectToo}
              AND NOT EXISTS (SELECT 1 FROM conversation_files c WHERE c.conversation = n.text AND c.is_agent = 0
                AND c.lines > 0 AND c.end_ms > s.last_at_ms)
-           ORDER BY s.last_at_ms DESC LIMIT ?)
+           ORDER BY s.last_at_ms DESC, n.text DESC LIMIT ?)
          UNION ALL
          SELECT * FROM (SELECT c.conversation AS id, c.end_ms AS at_ms FROM conversation_files c
            WHERE c.is_agent = 0 AND c.end_ms <= ? AND (c.end_ms < ? OR c.conversation < ?) AND ${isLatest} AND ${inProject}
              AND NOT EXISTS (SELECT 1 FROM names n JOIN sessions s ON s.session = n.id
                WHERE n.text = c.conversation AND s.last_at_ms >= c.end_ms)
-           ORDER BY c.end_ms DESC LIMIT ?)
+           ORDER BY c.end_ms DESC, c.conversation DESC LIMIT ?)
        ) ORDER BY at_ms DESC, id DESC LIMIT ?`,
-      // A few more, because rows of the same moment come in no order of their ids.
-      [atMs, atMs, id, ...given, limit + 50, atMs, atMs, id, ...given, limit + 50, limit],
+      [atMs, atMs, id, ...given, limit, atMs, atMs, id, ...given, limit, limit],
     );
     const sessions: DerivedSession[] = [];
     for (const row of rows) {
