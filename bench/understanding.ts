@@ -257,6 +257,8 @@ function questions(deep: string): Question[] {
   );
   const conversations: Question[] = [
     { name: 'conversations', path: () => '/api/v2/conversations?limit=50', barMs: 50 },
+    { name: 'sessions', path: () => '/api/v2/sessions?limit=50', barMs: 50 },
+    { name: 'files', path: () => '/api/v2/files?limit=100', barMs: 50 },
     { name: 'conversations/search', path: () => `/api/conversations/search?q=${frequent}`, barMs: 150 },
   ];
   return [
