@@ -1,6 +1,6 @@
 import { formatConfigProblem, type LoadedConfig } from '#config';
+import type { GlobalOptions } from './global-options.ts';
 import { note, print, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** Prints every key with its value, one a line, in the order of the documentation. */

@@ -1,6 +1,6 @@
+import type { GlobalOptions } from './global-options.ts';
 import { withStore } from './open-store.ts';
 import { print, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** Prints where the database is and what it holds. */

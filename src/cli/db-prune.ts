@@ -2,9 +2,9 @@ import { createInterface } from 'node:readline/promises';
 import { prepareProcess } from '#generation';
 import { type ExchangeFilter, openDeletions, type Store } from '#store';
 import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { withStore } from './open-store.ts';
 import { print, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 export interface PruneOptions extends GlobalOptions {

@@ -6,8 +6,8 @@ import { acquireProcessLock, type ProcessLock } from '#generation';
 import { deleteStore } from '#store';
 import { readOrphans } from '#supervisor';
 import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { print } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /**

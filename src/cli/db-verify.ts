@@ -1,7 +1,7 @@
 import { exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { withStore } from './open-store.ts';
 import { print, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** Computes every checksum again; prints damage as it is found and the totals. Exit code 1 on damage. */

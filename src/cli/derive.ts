@@ -6,9 +6,9 @@ import { readProcessLock } from '#generation';
 import { type DerivedStore, derivedFiles, openDerivedStore, StoreError } from '#store';
 import { getJson } from './api-client.ts';
 import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { withStore } from './open-store.ts';
 import { print, printable, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** How far statistics and search are, as the files say; what works on them adds its pace. */

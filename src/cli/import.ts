@@ -7,9 +7,9 @@ import { type ImportProgress, importHistory, LegacyDatabase, LegacyDatabaseError
 import { fingerprintHeaders } from '#journal/write';
 import { openStore, type Store } from '#store';
 import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { note, print, printable, printJson } from './output.ts';
 import { prepareDataDir } from './prepare-data-dir.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** How long a database that something else holds locked is waited for. */

@@ -2,11 +2,6 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { installation } from './installation.ts';
 import { shownBodies } from './shown-bodies.ts';
 
-/** Options that every command understands. */
-export interface GlobalOptions {
-  readonly config?: string;
-}
-
 /** The table of commands. Each one is loaded when it is used, so that `--version` stays quick. */
 export function createProgram(): Command {
   const program = new Command('throughline')

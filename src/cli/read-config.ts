@@ -1,8 +1,8 @@
 import { availableParallelism, homedir } from 'node:os';
 import { formatConfigProblem, type LoadedConfig, type LoadResult, loadConfig } from '#config';
 import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { note } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 
 /** The configuration as `up` would see it in this environment, or an error with exit code 5 that lists every problem. */
 export async function readConfig(options: GlobalOptions, env = process.env): Promise<LoadedConfig> {

@@ -12,10 +12,10 @@ import {
   type ServiceName,
 } from '#supervisor';
 import { CliError, exitCodes, notRunning } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { installation } from './installation.ts';
 import { painted, print, printable, printJson } from './output.ts';
 import { prepareDataDir } from './prepare-data-dir.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { planOf } from './service-plans.ts';
 

@@ -1,7 +1,7 @@
 import type { RouteRule, RouteTarget } from '#config';
 import { explainRoute } from '#routing';
+import type { GlobalOptions } from './global-options.ts';
 import { print, printable, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** Prints the rules in the order in which they are tried, and where everything else goes. */

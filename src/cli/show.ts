@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import type { RequestLog, RouteBody } from '#api';
 import { asCliError, callApi, getJson, readText } from './api-client.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { print, printable, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { duration } from './request-line.ts';
 import { type ShownBody, shownBodies } from './shown-bodies.ts';

@@ -8,9 +8,9 @@ import {
   type ServiceStatus,
 } from '#supervisor';
 import { exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { journalLag } from './journal-lag.ts';
 import { painted, print, printable, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { urlOf } from './url.ts';
 

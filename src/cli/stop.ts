@@ -1,7 +1,7 @@
 import { stopEverything } from '#supervisor';
 import { notRunning } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { note } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 /** Ends everything that runs with this data directory and returns when it is gone. */

@@ -3,8 +3,8 @@ import type { RequestSummary, RouteBody } from '#api';
 import type { ResolvedConfig } from '#config';
 import { asCliError, callApi, getJson, readText } from './api-client.ts';
 import { createEventReader, type StreamEvent } from './event-stream.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { note, print, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { requestLine } from './request-line.ts';
 

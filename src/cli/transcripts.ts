@@ -1,8 +1,8 @@
 import type { RouteBody } from '#api';
 import { getJson } from './api-client.ts';
 import { exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { painted, print, printable, printJson } from './output.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 
 type Join = RouteBody<'conversations.join'>;

@@ -9,10 +9,10 @@ import {
 } from '#supervisor';
 import { bannerLines } from './banner.ts';
 import { CliError, exitCodes } from './cli-error.ts';
+import type { GlobalOptions } from './global-options.ts';
 import { installation } from './installation.ts';
 import { note, print } from './output.ts';
 import { prepareDataDir } from './prepare-data-dir.ts';
-import type { GlobalOptions } from './program.ts';
 import { readConfig } from './read-config.ts';
 import { planOf } from './service-plans.ts';
 

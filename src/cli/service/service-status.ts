@@ -1,6 +1,6 @@
 import { exitCodes } from '../cli-error.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { print, printable, printJson } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
 import { defineService, environmentWithoutSession } from './service-definition.ts';
 import type { ServiceManager } from './service-manager.ts';
 import { ownSurroundings, type Surroundings, serviceManager } from './surroundings.ts';

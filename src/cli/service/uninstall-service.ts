@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { CliError, exitCodes } from '../cli-error.ts';
+import type { GlobalOptions } from '../global-options.ts';
 import { note, painted, print, printJson } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
 import { ownSurroundings, type Surroundings, serviceManager } from './surroundings.ts';
 import { findFile, strangeness } from './unit-file.ts';
 

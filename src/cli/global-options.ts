@@ -1,0 +1,4 @@
+/** Options that every command understands. */
+export interface GlobalOptions {
+  readonly config?: string;
+}
