@@ -100,6 +100,56 @@ describe('sums', () => {
     expect(await derived.statistics.sums({ by: [], where: { askedModel: 'never seen' } })).toEqual([]);
   });
 
+  it('of many days say what single requests say, whatever they are kept apart by', async () => {
+    const dayMs = 24 * hourMs;
+    // The same day five times, and requests just before and just after midnight.
+    const all = [0, 1, 2, 3, 4].flatMap((day) => [
+      ...aDay()
+        .slice(0, 40)
+        .map((each) => ({ ...each, receivedAtMs: each.receivedAtMs! + day * dayMs })),
+      { receivedAtMs: startMs + day * dayMs - 1, sessionId: 'three', askedModel: 'opus' },
+      { receivedAtMs: startMs + day * dayMs, sessionId: 'three', askedModel: 'opus' },
+    ]);
+    await record(...all);
+    const random = seededRandom(3);
+    for (let attempt = 0; attempt < 30; attempt += 1) {
+      const fromMs = startMs + random.integer(-hourMs, 3 * dayMs);
+      const toMs = fromMs + random.pick([0, dayMs, 2 * dayMs, random.integer(0, 4 * dayMs)]);
+      const inside = all.filter(({ receivedAtMs }) => receivedAtMs! >= fromMs && receivedAtMs! < toMs);
+      for (const by of [
+        [],
+        ['askedModel'],
+        ['session'],
+        ['outcomeClass'],
+        ['session', 'provider'],
+        ['quarter'],
+      ] as const) {
+        const sums = await derived.statistics.sums({ fromMs, toMs, by });
+        expect(sums.reduce((sum, { requests }) => sum + requests, 0)).toBe(inside.length);
+      }
+      const ofOne = { where: { session: 'one' }, by: ['askedModel'] } as const;
+      const one = await derived.statistics.sums({ fromMs, toMs, ...ofOne });
+      expect(one.reduce((sum, { requests }) => sum + requests, 0)).toBe(
+        inside.filter(({ sessionId }) => sessionId === 'one').length,
+      );
+      const latencies = await derived.statistics.latencies({ fromMs, toMs, by: [], quantiles: [0.5] });
+      expect(latencies[0]?.total.count ?? 0).toBe(inside.filter((each) => 'lastByteUs' in each).length);
+      const tools = await derived.statistics.tools({ fromMs, toMs });
+      expect(tools.find(({ tool }) => tool === 'Read')?.declared ?? 0).toBe(
+        inside.filter((each) => 'toolsDeclared' in each).length,
+      );
+      const periods = [
+        { fromMs: startMs, toMs: startMs + dayMs, period: 7 },
+        { fromMs: startMs + dayMs, toMs: startMs + 5 * hourMs + dayMs, period: 8 },
+      ];
+      const kept = await derived.statistics.sums({ fromMs, toMs, by: [], periods });
+      for (const { fromMs: from, toMs: to, period } of periods)
+        expect(kept.find(({ key }) => key.period === period)?.requests ?? 0).toBe(
+          inside.filter(({ receivedAtMs }) => receivedAtMs! >= from && receivedAtMs! < to).length,
+        );
+    }
+  });
+
   it('by quarter hours add up to all', async () => {
     await record(...aDay());
     const quarters = await derived.statistics.sums({ by: ['quarter'] });
