@@ -28,6 +28,8 @@ const exportedAtOnce = 500;
 
 /** How long one query may look; then it answers with what it has. */
 const timeMs = 1_000;
+/** And how long when it has found something: the newest are shown at once. */
+const foundTimeMs = 60;
 /** Texts that are looked at for one answer. */
 const matchesMax = 5_000;
 
@@ -46,7 +48,7 @@ export function searchHandlers({
   async function conversations({ q, project, limit, offset }: RouteQuery<'search.conversations'>) {
     if (q === undefined) throw new ApiProblem('bad-parameter', "Query parameter 'q' is required");
     const { total, conversations: found } = await ask('search.conversations', {
-      texts: { nowMs: nowMs(), zone: 'UTC', timeMs, matchesMax, words: parseWords(q) },
+      texts: { nowMs: nowMs(), zone: 'UTC', timeMs, foundTimeMs, matchesMax, words: parseWords(q) },
       project,
       offset,
       limit,
@@ -87,6 +89,7 @@ export function searchHandlers({
         words,
         keys,
         ...(query.session === undefined ? {} : { sessionId: query.session }),
+        foundTimeMs,
         matchesMax,
         offset: query.offset,
         limit: query.limit,

@@ -2,7 +2,7 @@ import { exchangeIdToBytes, isExchangeId } from '#exchange';
 import { intervalOf, type KeyQuery, type Measure, type Query, type QueryKey, type ValueTest } from '#search';
 import type { SqlValue } from '../sql-engine.ts';
 import type { ExchangeFilter } from '../store.ts';
-import type { TextIndex } from './text-index.ts';
+import { type NameNumbers, type NameTest, patternOf } from './look-up-names.ts';
 
 export interface Condition {
   /** About a row `r` of `requests`; true or false, never unknown. Values are parameters. */
@@ -13,6 +13,7 @@ export interface Condition {
 export interface CompileOptions {
   readonly nowMs: number;
   readonly zone: string;
+  readonly numbers: NameNumbers;
   /** For words: sequences of the requests that they were first sent with. Without it, words find nothing. */
   readonly words?: (query: Query) => Condition;
 }
@@ -77,21 +78,6 @@ const filterColumns = {
   outcome: 'outcome',
 } as const;
 
-/** Texts with a word that are looked at, the newest ones: a word of every text says nothing about a request. */
-const blocksPerWord = 20_000;
-
-/** Requests that were the first to say it. */
-export function wordsCondition(index: TextIndex): (query: Query) => Condition {
-  return (query) => {
-    const match = index.matching(query);
-    if (match.kind === 'refused') return never;
-    return {
-      sql: `r.sequence IN (SELECT p.place FROM (${match.sql}) found CROSS JOIN text_places p ON p.block = found.block WHERE p.source = 0)`,
-      parameters: match.parameters(Number.MAX_SAFE_INTEGER, blocksPerWord),
-    };
-  };
-}
-
 /** Any of the values that are wanted, if any are, and none of the excluded ones. */
 function ofKey({ key, values }: KeyQuery, options: CompileOptions): Condition {
   const [wanted, excluded] = [false, true].map((isExcluded) =>
@@ -104,7 +90,7 @@ function ofKey({ key, values }: KeyQuery, options: CompileOptions): Condition {
 
 function ofTest(key: QueryKey, test: ValueTest, options: CompileOptions): Condition {
   if (key === 'entry') return ofEntry(test);
-  if (test.kind === 'name') return known(ofName(key, test));
+  if (test.kind === 'name') return known(ofName(key, test, options.numbers));
   const measured = measures[key];
   if (key === 'time') return known(ofTime(test, options));
   if (measured === undefined) return never;
@@ -203,15 +189,13 @@ export const nameColumns = {
   ver: ['client_version'],
 } as const satisfies Readonly<Partial<Record<QueryKey, readonly string[]>>>;
 
-type NameTest = ValueTest & { readonly kind: 'name' };
-
-function ofName(key: QueryKey, test: NameTest): Condition {
+function ofName(key: QueryKey, test: NameTest, numbers: NameNumbers): Condition {
   if (key === 'is' || key === 'has' || key === 'stream')
     return { sql: words[key][test.name] ?? '0', parameters: [] };
   if (key === 'id') return ofId(test);
   if (key === 'project' || key === 'cwd') return ofDirectory(key, test);
   if (key === 'branch') return ofBranch(test);
-  const names = namesLike(test);
+  const names = { sql: '(SELECT value FROM json_each(?))', parameters: [numbers(test)] };
   if (key === 'tool')
     return {
       sql: `r.tools_called IN (SELECT l.id FROM name_lists l, json_each(l.names) n WHERE n.value IN ${names.sql})`,
@@ -262,15 +246,6 @@ function ofBranch(test: NameTest): Condition {
   };
 }
 
-/** Case does not matter; a star takes anything that begins so. */
-function namesLike(test: NameTest): Condition {
-  return { sql: "(SELECT id FROM names WHERE text LIKE ? ESCAPE '\\')", parameters: [patternOf(test)] };
-}
-
-function patternOf({ name, isPrefix }: NameTest): string {
-  return `${name.replace(/[\\%_]/g, '\\$&')}${isPrefix ? '%' : ''}`;
-}
-
 function ofId({ name, isPrefix }: NameTest): Condition {
   const id = name.toLowerCase();
   if (!isPrefix) return isExchangeId(id) ? { sql: 'r.id = ?', parameters: [exchangeIdToBytes(id)] } : never;
@@ -279,8 +254,8 @@ function ofId({ name, isPrefix }: NameTest): Condition {
 }
 
 const outcomeIs = (outcome: string) => `r.outcome IN (SELECT id FROM names WHERE text = '${outcome}')`;
-/** Whether a request `r` went wrong, whoever is to blame. */
-export const isFailed = `(r.status >= 400 OR r.error_type IS NOT NULL OR r.problem IS NOT NULL OR ${outcomeIs('upstream-failed')} OR ${outcomeIs('interrupted')})`;
+/** Whether a request `r` went wrong, whoever is to blame; hanging up is nothing wrong. The same as `errors` of sums. */
+export const isFailed = 'r.outcome_class IN (1, 3, 4)';
 
 const words: Readonly<Record<'is' | 'has' | 'stream', Readonly<Record<string, string>>>> = {
   stream: { true: 'r.is_streaming = 1', false: 'r.is_streaming = 0' },

@@ -60,6 +60,8 @@ export interface TextSearch {
   readonly matchesMax: number;
   /** How long it may look. */
   readonly timeMs: number;
+  /** How long it may look when it has found something; absent = no shorter. */
+  readonly foundTimeMs?: number;
   /** Sessions to return after leaving out `offset`. */
   readonly offset: number;
   readonly limit: number;

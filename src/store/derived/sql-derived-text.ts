@@ -4,7 +4,7 @@ import { findInText, type Query, snippetOf } from '#search';
 import { packQuickly, unpack } from '../packing.ts';
 import type { SqlEngine, SqlSession, SqlValue } from '../sql-engine.ts';
 import { StoreError } from '../store.ts';
-import { conditionOf } from './compile-query.ts';
+import { type Condition, conditionOf } from './compile-query.ts';
 import type { DerivedTables } from './derived-tables.ts';
 import {
   type DerivedText,
@@ -20,6 +20,8 @@ import {
   textRoles,
 } from './derived-text.ts';
 import { forgetNames } from './forget-requests.ts';
+import { lookUpNames } from './look-up-names.ts';
+import { matchingBlocks } from './matching-blocks.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
 import { addTouches, forgetTouches } from './sql-derived-files.ts';
@@ -28,8 +30,6 @@ import type { TextIndex, TextMatch } from './text-index.ts';
 const sources = ['wire', 'transcript'] as const satisfies readonly TextSource[];
 /** A cut text has at most four bytes for each of its characters. */
 const textBytesMax = 4 * 1024 * 1024;
-/** Blocks that are looked up at once: some milliseconds of work. */
-const blocksPerPage = 500;
 
 export class SqlDerivedText implements DerivedText {
   readonly #engine: SqlEngine<DerivedTables>;
@@ -144,28 +144,31 @@ export class SqlDerivedText implements DerivedText {
   }
 
   async #hits(search: TextSearch, match: TextMatch & { kind: 'statement' }) {
-    const deadline = performance.now() + search.timeMs;
+    const startedAtMs = performance.now();
+    const deadline = startedAtMs + search.timeMs;
+    const enoughMs = startedAtMs + (search.foundTimeMs ?? search.timeMs);
+    const keys = await this.#conditionOf(search);
     const hits: Hit[] = [];
-    let below = Number.MAX_SAFE_INTEGER;
-    for (;;) {
-      const blocks = await this.#engine.all<{ block: number }>(
-        match.sql,
-        match.parameters(below, blocksPerPage),
-      );
-      if (blocks.length > 0) hits.push(...(await this.#placesOf(blocks, search, match.isExact, deadline)));
-      const isAll = blocks.length < blocksPerPage;
-      if (isAll) return { hits, isComplete: performance.now() < deadline || match.isExact };
-      if (hits.length >= search.matchesMax || performance.now() >= deadline)
-        return { hits, isComplete: false };
-      below = blocks.at(-1)!.block;
+    for await (const { blocks, isAll } of matchingBlocks(this.#engine, match)) {
+      if (blocks.length > 0)
+        hits.push(...(await this.#placesOf(blocks, search, { keys, isExact: match.isExact, deadline })));
+      const nowMs = performance.now();
+      if (isAll) return { hits, isComplete: nowMs < deadline || match.isExact };
+      const isLate = nowMs >= deadline || (hits.length > 0 && nowMs >= enoughMs);
+      if (hits.length >= search.matchesMax || isLate) return { hits, isComplete: false };
     }
+    return { hits, isComplete: true };
+  }
+
+  async #conditionOf({ keys, nowMs, zone }: TextSearch): Promise<Condition | undefined> {
+    if (keys === undefined || keys.kind === 'everything') return undefined;
+    return conditionOf(keys, { nowMs, zone, numbers: await lookUpNames(this.#engine, keys) });
   }
 
   async #placesOf(
     blocks: readonly { block: number }[],
     search: TextSearch,
-    isExact: boolean,
-    deadline: number,
+    { keys, isExact, deadline }: { keys: Condition | undefined; isExact: boolean; deadline: number },
   ): Promise<Hit[]> {
     const where: string[] = [];
     const values: SqlValue[] = [JSON.stringify(blocks.map(({ block }) => block))];
@@ -177,8 +180,8 @@ export class SqlDerivedText implements DerivedText {
     if (search.toMs !== undefined) add('p.at_ms < ?', search.toMs);
     if (search.sessionId !== undefined)
       add('p.session = (SELECT id FROM names WHERE text = ?)', search.sessionId);
-    if (search.keys !== undefined && search.keys.kind !== 'everything') {
-      const { sql, parameters } = conditionOf(search.keys, { nowMs: search.nowMs, zone: search.zone });
+    if (keys !== undefined) {
+      const { sql, parameters } = keys;
       add(
         `p.source = 0 AND EXISTS (SELECT 1 FROM requests r WHERE r.sequence = p.place AND ${sql})`,
         ...parameters,

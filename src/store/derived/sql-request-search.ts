@@ -1,15 +1,12 @@
 import { type ExchangeId, exchangeIdFromBytes, exchangeIdToBytes } from '#exchange';
-import type { SqlEngine } from '../sql-engine.ts';
+import type { Query } from '#search';
+import type { SqlEngine, SqlValue } from '../sql-engine.ts';
 import type { ListPlace } from '../store.ts';
-import {
-  type Condition,
-  conditionOf,
-  filterCondition,
-  isFailed,
-  nameColumns,
-  wordsCondition,
-} from './compile-query.ts';
+import { type Condition, conditionOf, filterCondition, isFailed, nameColumns } from './compile-query.ts';
 import type { DerivedTables } from './derived-tables.ts';
+import { lookUpNames } from './look-up-names.ts';
+import { lookUpWords } from './look-up-words.ts';
+import { quarterMs } from './request-row.ts';
 import type {
   FoundRequest,
   Histogram,
@@ -22,10 +19,16 @@ import type {
   RequestSearch,
   ValuesSearch,
 } from './request-search.ts';
+import { levelsFor, type RollupLevel } from './rollup-levels.ts';
+import { planRange } from './statistics-range.ts';
 import type { TextIndex } from './text-index.ts';
 
-/** Rows that one statement looks at: some tens of milliseconds at most, whatever the condition. */
-const rowsPerStatement = 20_000;
+/**
+ * Rows that one statement looks at: few at first, so that a page of what is frequent is there at once, then more as long as that
+ * is quick. A statement cannot be broken off.
+ */
+const rowsPerStatement = { least: 1_000, most: 20_000 } as const;
+const quickMs = 25;
 
 /** Walks through `requests` from the newest to the oldest, a bounded piece at a time. */
 export class SqlRequestSearch implements RequestSearch {
@@ -95,43 +98,57 @@ export class SqlRequestSearch implements RequestSearch {
 
   async histogram(search: HistogramSearch): Promise<Histogram> {
     const buckets = new Map<number, { requests: number; failed: number }>();
-    let end: ListPlace | undefined;
-    for await (const piece of this.#pieces(search, undefined)) {
+    const add = (bucket: number, requests: number, failed: number) => {
+      const sum = buckets.get(bucket) ?? { requests: 0, failed: 0 };
+      buckets.set(bucket, { requests: sum.requests + requests, failed: sum.failed + failed });
+    };
+    const at = (column: string) => `${column} / CAST(? AS INTEGER) AS bucket`;
+    const summed = await this.#summed<{ bucket: number; requests: number; failed: number }>(search, {
+      columns: [],
+      isWanted: ({ quarters }) => search.bucketMs % (quarters * quarterMs) === 0,
+      select: `${at(`(r.quarter * ${quarterMs})`)}, sum(r.requests) AS requests, sum(r.errors) AS failed`,
+      parameters: [search.bucketMs],
+      groupBy: 'bucket',
+    });
+    for (const { bucket, requests, failed } of summed.rows) add(bucket, requests, failed);
+    const completeFromMs = await this.#inAll(search, summed.left, async (piece) => {
       const rows = await this.#engine.all<{ bucket: number; requests: number; failed: number }>(
-        `SELECT r.received_at_ms / CAST(? AS INTEGER) AS bucket, count(*) AS requests, sum(COALESCE(${isFailed}, 0)) AS failed
+        `SELECT ${at('r.received_at_ms')}, count(*) AS requests, sum(${isFailed}) AS failed
          FROM requests r WHERE ${piece.sql} GROUP BY 1`,
         [search.bucketMs, ...piece.parameters],
       );
-      for (const { bucket, requests, failed } of rows) {
-        const sum = buckets.get(bucket) ?? { requests: 0, failed: 0 };
-        buckets.set(bucket, { requests: sum.requests + requests, failed: sum.failed + failed });
-      }
-      end = piece.end;
-    }
+      for (const { bucket, requests, failed } of rows) add(bucket, requests, failed);
+    });
     return {
       buckets: [...buckets]
         .sort(([a], [b]) => a - b)
         .map(([bucket, sums]) => ({ fromMs: bucket * search.bucketMs, ...sums })),
-      completeFromMs: end?.receivedAtMs,
+      completeFromMs,
     };
   }
 
   async values(search: ValuesSearch): Promise<KeyValues> {
     const column = nameColumns[search.key][0];
-    const counts = new Map<string, number>();
-    let end: ListPlace | undefined;
-    for await (const piece of this.#pieces(search, undefined)) {
-      const rows = await this.#engine.all<{ value: string; requests: number }>(
-        `SELECT n.text AS value, count(*) AS requests FROM requests r JOIN names n ON n.id = r.${column}
-         WHERE ${piece.sql} AND n.text LIKE ? ESCAPE '\\' GROUP BY n.id`,
-        [...piece.parameters, `${search.prefix.replace(/[\\%_]/g, '\\$&')}%`],
+    const counts = new Map<number, number>();
+    const add = (name: number, requests: number) => counts.set(name, (counts.get(name) ?? 0) + requests);
+    const summed = await this.#summed<{ name: number; requests: number }>(search, {
+      columns: [column],
+      isWanted: () => true,
+      select: `r.${column} AS name, sum(r.requests) AS requests`,
+      parameters: [],
+      groupBy: 'name',
+    });
+    for (const { name, requests } of summed.rows) add(name, requests);
+    const completeFromMs = await this.#inAll(search, summed.left, async (piece) => {
+      const rows = await this.#engine.all<{ name: number; requests: number }>(
+        `SELECT r.${column} AS name, count(*) AS requests FROM requests r
+         WHERE ${piece.sql} AND r.${column} IS NOT NULL GROUP BY 1`,
+        piece.parameters,
       );
-      for (const { value, requests } of rows) counts.set(value, (counts.get(value) ?? 0) + requests);
-      end = piece.end;
-    }
-    const values = [...counts].map(([value, requests]) => ({ value, requests }));
-    values.sort((a, b) => b.requests - a.requests || (a.value < b.value ? -1 : 1));
-    return { values: values.slice(0, search.limit), completeFromMs: end?.receivedAtMs };
+      for (const { name, requests } of rows) add(name, requests);
+    });
+    const values = await this.#named(counts, search);
+    return { values, completeFromMs };
   }
 
   async previousOf(request: RequestPlace): Promise<ExchangeId | undefined> {
@@ -152,18 +169,83 @@ export class SqlRequestSearch implements RequestSearch {
     return row && exchangeIdFromBytes(row.id);
   }
 
+  /** The most frequent names that begin so. */
+  async #named(
+    counts: ReadonlyMap<number, number>,
+    { prefix, limit }: ValuesSearch,
+  ): Promise<KeyValues['values']> {
+    const rows = await this.#engine.all<{ id: number; value: string }>(
+      `SELECT n.id, n.text AS value FROM json_each(?) j CROSS JOIN names n ON n.id = j.value
+       WHERE n.text LIKE ? ESCAPE '\\'`,
+      [JSON.stringify([...counts.keys()]), `${prefix.replace(/[\\%_]/g, '\\$&')}%`],
+    );
+    const values = rows.map(({ id, value }) => ({ value, requests: counts.get(id)! }));
+    values.sort((a, b) => b.requests - a.requests || (a.value < b.value ? -1 : 1));
+    return values.slice(0, limit);
+  }
+
+  /** What sums know of the range, and which parts of it are left to be looked at; all of it when the query asks for more. */
+  async #summed<Row>(
+    search: RequestQuery,
+    { columns, isWanted, select, parameters, groupBy }: Summed,
+  ): Promise<{ readonly rows: readonly Row[]; readonly left: readonly TimeRange[] }> {
+    const { fromMs, toMs, query } = search;
+    const asked = summedColumns(query);
+    const isFiltered = Object.values(search.filter ?? {}).some((value) => value !== undefined);
+    if (asked === undefined || isFiltered) return { rows: [], left: [{ fromMs, toMs }] };
+    const levels = levelsFor([...columns, ...asked]).filter(isWanted);
+    const plan = planRange({ fromMs, toMs }, levels);
+    const condition = conditionOf(query, { ...search, numbers: await lookUpNames(this.#engine, query) });
+    const rows: Row[] = [];
+    for (const { level, spans } of plan.sums) {
+      for (const [from, to] of spans)
+        rows.push(
+          ...(await this.#engine.all<Row>(
+            `SELECT ${select} FROM ${level.table} r
+             WHERE r.quarter >= ? AND r.quarter < ? AND ${condition.sql} GROUP BY ${groupBy}`,
+            [...parameters, from, to, ...condition.parameters],
+          )),
+        );
+    }
+    const left = plan.requests.map(([from, to]) => ({ fromMs: from, toMs: to }));
+    return { rows, left: left.reverse() };
+  }
+
+  /** Works on all pieces of these ranges. @returns what `completeFromMs` of results means */
+  async #inAll(
+    search: RequestQuery,
+    ranges: readonly TimeRange[],
+    work: (piece: Piece) => Promise<void>,
+  ): Promise<number | undefined> {
+    let completeFromMs: number | undefined;
+    for (const range of ranges) {
+      let end: ListPlace | undefined;
+      for await (const piece of this.#pieces({ ...search, ...range }, undefined)) {
+        await work(piece);
+        end = piece.end;
+      }
+      completeFromMs ??= end?.receivedAtMs;
+    }
+    return completeFromMs;
+  }
+
   /** Pieces of the range, newest first, until all are done or the time is over. The end of the last one is not set. */
-  async *#pieces(search: RequestQuery, after: ListPlace | undefined) {
+  async *#pieces(search: RangedQuery, after: ListPlace | undefined): AsyncGenerator<Piece> {
     const deadline = performance.now() + search.timeMs;
-    const condition = conditionOf(search.query, { ...search, words: wordsCondition(this.#index) });
+    const deadlineMs = deadline;
+    const words = await lookUpWords(this.#engine, this.#index, { query: search.query, deadlineMs });
+    const numbers = await lookUpNames(this.#engine, search.query);
+    const condition = conditionOf(search.query, { ...search, numbers, words });
     const filter = filterCondition(search.filter ?? {});
     let begin = after;
+    let rows: number = rowsPerStatement.least;
     do {
+      const startedAtMs = performance.now();
       const range = rangeOf(search, begin);
       const [last] = await this.#engine.all<{ received_at_ms: number; id: Uint8Array }>(
         `SELECT r.received_at_ms, r.id FROM requests r WHERE ${range.sql}
          ORDER BY r.received_at_ms DESC, r.id DESC LIMIT 1 OFFSET ?`,
-        [...range.parameters, rowsPerStatement - 1],
+        [...range.parameters, rows - 1],
       );
       const end = last && placeOf(last);
       const until = end ? `AND (r.received_at_ms, r.id) >= (?, ?)` : '';
@@ -178,11 +260,58 @@ export class SqlRequestSearch implements RequestSearch {
         end,
       };
       begin = end;
+      const isQuick = performance.now() - startedAtMs < quickMs;
+      rows = Math.min(rowsPerStatement.most, Math.max(rowsPerStatement.least, isQuick ? rows * 4 : rows / 2));
     } while (begin !== undefined && performance.now() < deadline);
   }
 }
 
-function rangeOf({ fromMs, toMs }: RequestQuery, after: ListPlace | undefined): Condition {
+interface TimeRange {
+  readonly fromMs: number | undefined;
+  readonly toMs: number | undefined;
+}
+
+type RangedQuery = Omit<RequestQuery, keyof TimeRange> & Partial<TimeRange>;
+
+interface Piece extends Condition {
+  /** Where the next one begins; undefined for the last. */
+  readonly end: ListPlace | undefined;
+}
+
+interface Summed {
+  /** What rows are asked for, besides what the query asks for. */
+  readonly columns: readonly string[];
+  readonly isWanted: (level: RollupLevel) => boolean;
+  readonly select: string;
+  readonly parameters: readonly SqlValue[];
+  readonly groupBy: string;
+}
+
+const summedKeys: Readonly<Record<string, readonly string[]>> = {
+  model: nameColumns.model,
+  provider: nameColumns.provider,
+  session: nameColumns.session,
+  ver: nameColumns.ver,
+};
+
+/** Columns of sums that tell which requests fit; undefined when single requests have to be looked at. */
+function summedColumns(query: Query): string[] | undefined {
+  if (query.kind === 'everything') return [];
+  if (query.kind === 'not') return summedColumns(query.of);
+  if (query.kind === 'and' || query.kind === 'or') {
+    const all = query.of.map(summedColumns);
+    return all.every((columns) => columns !== undefined) ? all.flat() : undefined;
+  }
+  if (query.kind !== 'key') return undefined;
+  if (query.key === 'is') {
+    const isOfSums = query.values.every(({ test }) => test.kind === 'name' && test.name === 'failed');
+    return isOfSums ? ['outcome_class'] : undefined;
+  }
+  const columns = summedKeys[query.key];
+  return columns && [...columns];
+}
+
+function rangeOf({ fromMs, toMs }: Partial<TimeRange>, after: ListPlace | undefined): Condition {
   const parts: Condition[] = [];
   if (fromMs !== undefined) parts.push({ sql: 'r.received_at_ms >= ?', parameters: [fromMs] });
   if (toMs !== undefined) parts.push({ sql: 'r.received_at_ms < ?', parameters: [toMs] });

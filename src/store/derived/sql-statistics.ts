@@ -1,6 +1,8 @@
 import type { SqlEngine, SqlValue } from '../sql-engine.ts';
-import { conditionOf, wordsCondition } from './compile-query.ts';
+import { conditionOf } from './compile-query.ts';
 import type { DerivedTables, LatencyRow, MeasureColumns } from './derived-tables.ts';
+import { lookUpNames } from './look-up-names.ts';
+import { lookUpWords } from './look-up-words.ts';
 import {
   emptySketches,
   type LatencyKind,
@@ -63,7 +65,7 @@ export class SqlStatistics implements Statistics {
       dimension === 'tool' ? toolsColumn : dimensionColumns[dimension],
     );
     const columns = [...keys, ...filter.columns];
-    const chosen = this.#chosen(query);
+    const chosen = await this.#chosen(query);
     const isOneByOne = byTool || query.among !== undefined;
     const plan = planRange(query, isOneByOne ? [] : levelsFor(columns), query.periods);
     const selected = [...keys, ...measureNames].map((name) => `r.${name}`).join(', ');
@@ -88,9 +90,13 @@ export class SqlStatistics implements Statistics {
   }
 
   /** Rows `r` of requests that fit the query; a condition to go on with. */
-  #chosen({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER, among }: ChosenRange): Chosen {
+  async #chosen({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER, among }: ChosenRange): Promise<Chosen> {
     if (among === undefined) return { condition: '', parameters: [] };
-    const { sql, parameters } = conditionOf(among.query, { ...among, words: wordsCondition(this.#index) });
+    const { query } = among;
+    const deadlineMs = performance.now() + timeMs;
+    const words = await lookUpWords(this.#engine, this.#index, { query, deadlineMs });
+    const numbers = await lookUpNames(this.#engine, query);
+    const { sql, parameters } = conditionOf(query, { ...among, numbers, words });
     return {
       condition: ` AND r.sequence IN (SELECT r.sequence FROM requests r
         WHERE r.received_at_ms >= ? AND r.received_at_ms < ? AND within_time() AND ${sql})`,
@@ -124,7 +130,7 @@ export class SqlStatistics implements Statistics {
       groups.set(name, group);
       return group.sketches;
     };
-    const chosen = this.#chosen(query);
+    const chosen = await this.#chosen(query);
     const able = query.by.includes('quarter') ? latencyLevels.slice(-1) : latencyLevels;
     const plan = planRange(query, query.among === undefined ? able : []);
     const requests = `(SELECT sequence, received_at_ms, ${latencyColumns} FROM requests)`;
@@ -161,7 +167,7 @@ export class SqlStatistics implements Statistics {
   }
 
   async tools(query: ToolsQuery): Promise<ToolCounts[]> {
-    const chosen = this.#chosen(query);
+    const chosen = await this.#chosen(query);
     const able = query.byQuarter === true ? toolLevels.slice(-1) : toolLevels;
     const plan = planRange(query, query.among === undefined ? able : []);
     const sources: string[] = [];

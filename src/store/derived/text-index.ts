@@ -13,9 +13,9 @@ export interface TextIndex {
 export type TextMatch =
   | {
       readonly kind: 'statement';
-      /** Gives `block`, newest first. */
+      /** Gives `block`, newest first, of those with numbers from one to below another. */
       readonly sql: SqlStatement;
-      parameters(below: number, limit: number): readonly SqlValue[];
+      parameters(from: number, below: number, limit: number): readonly SqlValue[];
       /** False when the texts have to be looked at: more may be found than was asked for. */
       readonly isExact: boolean;
     }

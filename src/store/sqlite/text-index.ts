@@ -78,12 +78,15 @@ function matching(query: Query): TextMatch {
     };
   const [table, first] = trigrams === undefined ? ['text_words', words!] : ['text_trigrams', trigrams];
   const isBoth = words !== undefined && trigrams !== undefined;
-  const also = isBoth ? 'AND rowid IN (SELECT rowid FROM text_words WHERE text_words MATCH ?)' : '';
+  const within = 'rowid >= ? AND rowid < ?';
+  const also = isBoth
+    ? `AND rowid IN (SELECT rowid FROM text_words WHERE text_words MATCH ? AND ${within})`
+    : '';
   return {
     kind: 'statement',
-    sql: `SELECT rowid AS block FROM ${table} WHERE ${table} MATCH ? AND rowid < ? ${also} ORDER BY rowid DESC LIMIT ?`,
-    parameters: (below, limit) => [first, below, ...(isBoth ? [words] : []), limit],
-    isExact: trigrams === undefined && !hasLiteral(query),
+    sql: `SELECT rowid AS block FROM ${table} WHERE ${table} MATCH ? AND ${within} ${also} ORDER BY rowid DESC LIMIT ?`,
+    parameters: (from, below, limit) => [first, from, below, ...(isBoth ? [words, from, below] : []), limit],
+    isExact: trigrams === undefined && isExactly(query),
   };
 }
 
@@ -154,8 +157,9 @@ function isAllWords(query: Query): boolean {
   return query.kind === 'and' && query.of.every((part) => isAllWords(part));
 }
 
-function hasLiteral(query: Query): boolean {
-  if (query.kind === 'text') return !isAllWords(query);
-  if (query.kind === 'not') return true;
-  return 'of' in query && query.of.some((part) => hasLiteral(part));
+/** Whether the expression for words finds nothing but what the query finds. */
+function isExactly(query: Query): boolean {
+  if (query.kind === 'or') return query.of.every((part) => isExactly(part));
+  if (query.kind !== 'and') return isAllWords(query);
+  return query.of.every((part) => (part.kind === 'not' ? isAllWords(part.of) : isExactly(part)));
 }
