@@ -1,8 +1,7 @@
 import type { RouteBody, RouteQuery } from '#api';
-import type { TimeRange } from './handlers/statistics.ts';
-import { echo } from './handlers/statistics.ts';
 import { instantText } from './request-summary.ts';
 import { type Ask, groupRows } from './sum-rows.ts';
+import { echo, type TimeRange } from './time-range.ts';
 
 /** What providers said about their limits, by window and time. */
 export async function rateLimitsBody(

@@ -1,6 +1,5 @@
 import type { RouteBody, RouteQuery, UsageDimension } from '#api';
 import type { Among } from '#store';
-import type { TimeRange } from './handlers/statistics.ts';
 import { instantText } from './request-summary.ts';
 import {
   type Ask,
@@ -13,6 +12,7 @@ import {
   sumsBody,
   totalTokens,
 } from './sum-rows.ts';
+import type { TimeRange } from './time-range.ts';
 import { zoneCalendar } from './zone-calendar.ts';
 
 const stored: Readonly<Record<UsageDimension, RowDimension>> = {

@@ -16,14 +16,11 @@ import {
   sumsBody,
   totalTokens,
 } from '../sum-rows.ts';
+import { echo, type TimeRange } from '../time-range.ts';
 import { usageHandler } from '../usage-statistics.ts';
 import { type CalendarPlace, zoneCalendar } from '../zone-calendar.ts';
 
 type StatisticsRoute = Extract<RouteKey, `stats.${string}` | 'routing.stats'>;
-export interface TimeRange {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
 
 /** A range, and which of its requests count. */
 interface Chosen extends TimeRange {
@@ -118,10 +115,6 @@ function lastDays(
   // From the middle of the day, so that a clock that is put forward or back in between changes no date.
   const noonMs = zoneCalendar(query.tz).dayStartMs(nowMs) + dayMs / 2;
   return { fromMs: zoneCalendar(query.tz).dayStartMs(noonMs - (days - 1) * dayMs), toMs: nowMs + 1 };
-}
-
-export function echo({ fromMs, toMs }: TimeRange) {
-  return { startTime: instantText(fromMs), endTime: instantText(toMs) };
 }
 
 const modelDimension = { sent: 'sentModel', asked: 'askedModel', answered: 'answeredModel' } as const;
