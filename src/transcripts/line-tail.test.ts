@@ -118,6 +118,7 @@ describe('following a file', () => {
   });
 
   it('is not kept waiting or led astray by what is no file', () => {
+    expect(readLines('/dev/zero', undefined, options)).toEqual({ kind: 'unreadable', code: 'not a file' });
     expect(readLines(path, undefined, options)).toEqual({ kind: 'missing' });
     writeFileSync(join(directory, 'secret'), 'secret\n');
     symlinkSync(join(directory, 'secret'), path);
