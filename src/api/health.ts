@@ -17,6 +17,11 @@ export const dataHealth = z
       exchanges: z.number().optional(),
       bytes: z.number().optional(),
       schema_version: z.number().optional(),
+      free_bytes: z.number().optional().describe('Of the disk that the database is on.'),
+      disk: z
+        .enum(['ok', 'low'])
+        .optional()
+        .describe('`low`: less is free than `storage.min_free`, or than 1 GB where that is not set.'),
       trouble: z.string().optional(),
     }),
     recorder: z.strictObject({

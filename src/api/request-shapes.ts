@@ -170,6 +170,10 @@ export const requestLog = z
       'True when what was received, what was sent and what is stored have equal checksums.',
     ),
     bytesMissing: bothSides(z.number(), 'BytesMissing', 'Bytes that the stored body lacks.'),
+    bodiesPrunedAt: z
+      .string()
+      .optional()
+      .describe('When the bodies were deleted, while everything else was kept; absent while they are there.'),
     routeReason: z.string().optional(),
     upstreamTarget: z.string().optional(),
     errorMessage: z.string().optional(),

@@ -186,6 +186,7 @@ export const requestRoutes = {
     answer: { kind: 'bytes' },
     statuses: {
       400: 'The side is missing, or the body cannot be decoded.',
+      410: 'The bodies of the request were deleted, and everything else about it is kept.',
       404: 'No request has this id, or it has no body of its own on that side of the provider.',
     },
   },

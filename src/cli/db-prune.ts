@@ -15,6 +15,8 @@ export interface PruneOptions extends GlobalOptions {
   readonly provider?: string;
   readonly model?: string;
   readonly tag?: string;
+  /** Only their bodies; everything else about them is kept. */
+  readonly bodies?: true;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -28,17 +30,30 @@ export async function pruneDatabase(options: PruneOptions): Promise<void> {
   const filter = filterOf(options, Date.now());
   const { config } = await readConfig(options);
   await withStore(config, async (store) => {
-    const matched = await store.count(filter);
-    if (options.dryRun || matched === 0) {
-      report(options, { matched, deleted: 0 });
+    const bodies = await store.bodiesOf(filter);
+    const found = {
+      matched: options.bodies ? bodies.exchanges : await store.count(filter),
+      bodyBytes: bodies.bytes,
+    };
+    if (options.dryRun || found.matched === 0) {
+      report(options, { ...found, deleted: 0 });
       return;
     }
-    if (!(await isConfirmed(store, matched, options.yes === true)))
+    if (!(await isConfirmed(store, found.matched, options)))
       throw new CliError(exitCodes.failed, 'nothing was deleted');
-    const note = openDeletions(config.dataDir).begin();
-    const { exchanges } = await store.delete(filter, (ids) => note.add(ids));
-    report(options, { matched, deleted: exchanges });
+    report(options, { ...found, deleted: await prune(store, filter, options, config.dataDir) });
   });
+}
+
+async function prune(
+  store: Store,
+  filter: ExchangeFilter,
+  { bodies }: PruneOptions,
+  dataDir: string,
+): Promise<number> {
+  if (bodies) return (await store.pruneBodies(filter, Date.now())).exchanges;
+  const note = openDeletions(dataDir).begin();
+  return (await store.delete(filter, (ids) => note.add(ids))).exchanges;
 }
 
 function filterOf(options: PruneOptions, nowMs: number): ExchangeFilter {
@@ -73,25 +88,41 @@ function instantOf(text: string, nowMs: number): number {
   );
 }
 
-async function isConfirmed(store: Store, matched: number, saysYes: boolean): Promise<boolean> {
-  if (saysYes) return true;
+async function isConfirmed(store: Store, matched: number, { yes, bodies }: PruneOptions): Promise<boolean> {
+  if (yes) return true;
+  const what = bodies ? 'the bodies of ' : '';
   if (!process.stdin.isTTY) {
     throw new CliError(
       exitCodes.usage,
-      `this deletes ${matched} requests and cannot ask here`,
+      `this deletes ${what}${matched} requests and cannot ask here`,
       'Add --yes if you mean it, or --dry-run to see how many it is.',
     );
   }
   const total = await store.count({});
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`Delete ${matched} of ${total} requests? Type yes: `);
+  const answer = await terminal.question(`Delete ${what}${matched} of ${total} requests? Type yes: `);
   terminal.close();
   return answer.trim().toLowerCase() === 'yes';
 }
 
-function report(options: PruneOptions, counts: { readonly matched: number; readonly deleted: number }): void {
+function report(
+  options: PruneOptions,
+  {
+    matched,
+    deleted,
+    bodyBytes,
+  }: { readonly matched: number; readonly deleted: number; readonly bodyBytes: number },
+): void {
   const dryRun = options.dryRun === true;
-  if (options.json) printJson({ v: 1, dryRun, ...counts });
-  else if (dryRun) print(`Would delete ${counts.matched} requests.`);
-  else print(`Deleted ${counts.deleted} requests.`);
+  if (options.json) {
+    printJson({ v: 1, dryRun, bodies: options.bodies === true, matched, deleted, bodyBytes });
+    return;
+  }
+  const what = options.bodies ? 'the bodies of ' : '';
+  const size = `bodies of ${(bodyBytes / 1_000_000).toFixed(1)} MB as they were recorded`;
+  print(
+    dryRun
+      ? `Would delete ${what}${matched} requests: ${size}.`
+      : `Deleted ${what}${deleted} requests: ${size}.`,
+  );
 }

@@ -225,7 +225,8 @@ function addDatabaseCommands(program: Command): void {
     .option('--provider <name>', 'answered by this provider')
     .option('--model <text>', 'that asked for a model whose name contains this')
     .option('--tag <tag>', 'with this tag of the address')
-    .option('--dry-run', 'say how many it would be, and delete nothing')
+    .option('--bodies', 'only their bodies: everything else about them is kept')
+    .option('--dry-run', 'say how many it would be and how large their bodies are, and delete nothing')
     .option('--yes', 'do not ask')
     .addOption(jsonOption())
     .action(async (_options, command: Command) => {

@@ -186,6 +186,18 @@ export const configSchema = z.strictObject({
         meaning:
           'Requests older than so many days are deleted with their bodies; absent = everything is kept.',
       }),
+      keep_bodies_days: optionalSetting(wholeNumber(1, 36_500), {
+        meaning:
+          'Bodies of requests older than so many days are deleted, and everything else about them is kept; absent = all are kept.',
+      }),
+      max_size: optionalSetting(byteSize, {
+        meaning:
+          'When the database is larger, the oldest bodies are deleted, and when there are none, the oldest requests; absent = it grows as it likes.',
+      }),
+      min_free: optionalSetting(byteSize, {
+        meaning:
+          'When less of its disk is free, the oldest bodies are deleted; absent = nothing is, and health says so below 1GB.',
+      }),
       requests_dir: optionalSetting(text, { meaning: 'Accepted and without effect: kept for older files.' }),
     })
     .prefault({}),

@@ -79,13 +79,27 @@ export function resolveConfig(config: ReadConfig, around: Surroundings): Resolve
         defaultProvider: core.defaultProvider,
         routes: core.routes ?? [],
       },
-      ...(config.storage.keep_days === undefined ? {} : { keepMs: config.storage.keep_days * dayMs }),
+      ...retentionConfig(config.storage),
       claudeDirs: around.claudeDirs,
       transcripts: transcriptsConfig(config.transcripts, around),
       prices: config.prices,
       shown: around.shown,
     },
     supervisor: supervisorConfig(config, around),
+  };
+}
+
+function retentionConfig({
+  keep_days,
+  keep_bodies_days,
+  max_size,
+  min_free,
+}: ReadConfig['storage']): Pick<DataConfig, 'keepMs' | 'keepBodiesMs' | 'storeBytesMax' | 'freeBytesMin'> {
+  return {
+    ...(keep_days === undefined ? {} : { keepMs: keep_days * dayMs }),
+    ...(keep_bodies_days === undefined ? {} : { keepBodiesMs: keep_bodies_days * dayMs }),
+    ...(max_size === undefined ? {} : { storeBytesMax: max_size }),
+    ...(min_free === undefined ? {} : { freeBytesMin: min_free }),
   };
 }
 

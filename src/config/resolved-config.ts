@@ -40,6 +40,12 @@ export interface DataConfig {
   readonly routing: RoutingConfig;
   /** What was received longer ago is deleted; absent = everything is kept. */
   readonly keepMs?: number;
+  /** The same of their bodies alone. */
+  readonly keepBodiesMs?: number;
+  /** Size of the database above which the oldest goes. */
+  readonly storeBytesMax?: number;
+  /** Free bytes of its disk below which the oldest bodies go. */
+  readonly freeBytesMin?: number;
   /** Where Claude Code may keep its files, the likeliest first. Some of them need not exist. */
   readonly claudeDirs: readonly string[];
   readonly transcripts: TranscriptsConfig;

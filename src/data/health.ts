@@ -19,6 +19,10 @@ export interface HealthSources {
   readonly version: string;
   /** Named by the configuration; the store itself may be out of reach. */
   readonly engine: string;
+  /** Of the disk of the database; undefined when nobody can tell. */
+  readonly freeBytes: () => Promise<number | undefined>;
+  /** Below this the disk counts as nearly full. */
+  readonly freeBytesMin: number;
   readonly nowMs: () => number;
   readonly liveListeners: () => number;
   readonly joinRate: () => JoinRate | undefined;
@@ -37,17 +41,9 @@ export function createHealth(sources: HealthSources): () => Promise<DataHealth> 
   };
 }
 
-async function examine({
-  access,
-  engine,
-  readRecorder,
-  version,
-  nowMs,
-  liveListeners,
-  joinRate,
-  index,
-}: HealthSources): Promise<DataHealth> {
-  const [database, recorder] = await Promise.all([examineStore(access, engine), readRecorder()]);
+async function examine(sources: HealthSources): Promise<DataHealth> {
+  const { readRecorder, version, nowMs, liveListeners, joinRate, index } = sources;
+  const [database, recorder] = await Promise.all([examineStore(sources), readRecorder()]);
   const rate = joinRate();
   const isConnected = database.trouble === undefined;
   const { status: indexStatus, transcripts, behindSinceMs } = index() ?? {};
@@ -68,10 +64,17 @@ async function examine({
   };
 }
 
-async function examineStore(access: StoreAccess, engine: string): Promise<DataHealth['database_detail']> {
+async function examineStore({
+  access,
+  engine,
+  freeBytes,
+  freeBytesMin,
+}: HealthSources): Promise<DataHealth['database_detail']> {
   try {
     const found = await access.use((store) => store.health());
+    const free = await freeBytes();
     return {
+      ...(free === undefined ? {} : { free_bytes: free, disk: free < freeBytesMin ? 'low' : 'ok' }),
       engine: found.engine,
       exchanges: found.exchanges,
       bytes: found.bytes,

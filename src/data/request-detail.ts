@@ -44,6 +44,8 @@ export async function requestDetail(store: Store, exchange: StoredExchange): Pro
       upstreamTarget: exchange.upstreamTarget,
       errorMessage: exchange.errorMessage,
       cause: exchange.cause,
+      bodiesPrunedAt:
+        exchange.bodiesPrunedAtMs === undefined ? undefined : instantText(exchange.bodiesPrunedAtMs),
       format: exchange.format,
       promptId: exchange.promptId,
       clientRequestId: exchange.clientRequestId,

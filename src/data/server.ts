@@ -9,6 +9,7 @@ import { describeProblem, isUnexpected } from './api-problem.ts';
 import { createApp } from './app.ts';
 import { assets } from './assets.ts';
 import { admit, type EntranceRules } from './entrance.ts';
+import { freeBytesOf } from './free-bytes.ts';
 import { blockHandlers } from './handlers/blocks.ts';
 import { claudeHandlers } from './handlers/claude.ts';
 import { configHandlers } from './handlers/config.ts';
@@ -31,13 +32,14 @@ import { createOpenRequests } from './open-requests.ts';
 import { createPipedLimit } from './piped-limit.ts';
 import { readRecorderStatus } from './recorder-status.ts';
 import { createDamageReport } from './report-damage.ts';
-import { createRetention } from './retention.ts';
+import { createRetention, limitsOf, type RetentionLimits } from './retention.ts';
 import { createStoreAccess } from './store-access.ts';
 import type { Ask } from './sum-rows.ts';
 import type { DataThreads } from './threads.ts';
 
 export interface DataServerOptions {
-  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store' | 'claudeDirs' | 'keepMs'>;
+  readonly config: Pick<DataConfig, 'dataDir' | 'shown' | 'routing' | 'store' | 'claudeDirs'> &
+    RetentionLimits;
   readonly version: string;
   readonly rules: EntranceRules;
   readonly openStore: () => Promise<Store>;
@@ -59,6 +61,8 @@ export interface DataServer {
 /** An attempt to open a broken store is repeated at most this often. */
 const reopenPauseMs = 250;
 const connectionsMax = 512;
+/** Less free space than this is said, whatever the configuration wants. */
+const lowBytes = 1_000_000_000;
 
 /** Everything proxy-data serves, assembled. */
 export function createDataServer({
@@ -84,6 +88,8 @@ export function createDataServer({
     access,
     version,
     engine: config.store.engine,
+    freeBytes: () => freeBytesOf(config.store.path),
+    freeBytesMin: config.freeBytesMin ?? lowBytes,
     nowMs,
     readRecorder,
     liveListeners: () => live.listeners,
@@ -96,15 +102,18 @@ export function createDataServer({
     openRequests,
     onTrouble: (error) => log.warn({ err: error }, 'the store cannot be read, live events wait'),
   });
+  const limits = limitsOf(config);
   const retention =
-    config.keepMs === undefined
+    limits === undefined
       ? undefined
       : createRetention({
           access,
-          keepMs: config.keepMs,
+          limits,
           nowMs,
+          freeBytes: () => freeBytesOf(config.store.path),
           noteDeletion,
-          onDeleted: (exchanges) => log.info({ exchanges }, 'deleted requests that were older than is kept'),
+          onDeleted: (what) =>
+            log.info(what, 'deleted requests, or bodies of them, that were more than is kept'),
           onTrouble: (error) =>
             log.warn({ err: error }, 'cannot delete old requests now; this is tried again later'),
         });

@@ -21,10 +21,18 @@ export async function readDecodedBody(
   side: BodySide,
   bytesMax: number,
 ): Promise<StoredBody> {
+  if (exchange.bodiesPrunedAtMs !== undefined)
+    return { kind: 'unreadable', sentence: prunedSentence(exchange.bodiesPrunedAtMs) };
   if (storedBytes(exchange, side) > bytesMax) return { kind: 'too-large' };
   const raw = await readBody(store, exchange.id, side, bytesMax);
   if (raw.kind !== 'bytes') return raw;
   return decode(raw.bytes, headersOf(exchange, side), bytesMax);
+}
+
+/** @param atMs milliseconds since 1970 */
+export function prunedSentence(atMs: number): string {
+  const day = new Date(atMs).toISOString().slice(0, 10);
+  return `The bodies of this request were deleted on ${day}; everything else about it is kept.`;
 }
 
 /** Bytes that the store has of a body. */

@@ -234,6 +234,31 @@ describe('what is deleted from the facts', () => {
     expect(bytes()).not.toMatch(/canaryfile/);
   });
 
+  it('SEC-18: keeps the sums of requests whose bodies were pruned, and nothing of what was said in them', async () => {
+    await facts.commit({
+      exchanges: [
+        edited(said(1, 's1', ['a canarycanary in the text', 'the walrus']), '/home/canaryfile.ts'),
+        said(2, 's1', ['the walrus', 'and the carpenter']),
+      ],
+      positions: [],
+    });
+    await deriveAll();
+    const before = await everythingSummed(derived);
+    const { exchanges } = await facts.list({}, { offset: 0, limit: 0 });
+    const first = exchanges.find(({ sequence }) => sequence === 1)!;
+    expect(await facts.pruneBodies({ id: first.id }, startMs)).toEqual({ exchanges: 1 });
+    await deriveAll();
+    expect(await sessionsFor('canarycanary')).toEqual([]);
+    // What another request said as well is still found, at its place.
+    expect(await sessionsFor('walrus')).toEqual(['s1']);
+    expect(await sessionsFor('carpenter')).toEqual(['s1']);
+    expect(await everythingSummed(derived)).toEqual(before);
+    await derived.close();
+    const files = readdirSync(directory.path).filter((name) => name.includes('derived'));
+    for (const name of files)
+      expect(readFileSync(directory.join(name), 'latin1'), name).not.toMatch(/anarycanary|canaryfile/);
+  });
+
   it('is forgotten by a process that begins in the middle of it', async () => {
     const many = Array.from({ length: 130 }, (_, number) =>
       said(number, 's1', [`line ${number} of the walrus`]),

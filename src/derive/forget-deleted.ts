@@ -39,6 +39,18 @@ export function forgetDeleted(facts: Store, derived: DerivedStore, known: KnownM
     deleted.splice(0, some.length);
   }
 
+  /** Bodies are gone, and everything else about their requests is kept. */
+  async function forgetPruned(): Promise<boolean> {
+    const pruned = await facts.prunedAfter(await derived.position('prunings'), forgottenPerPiece);
+    const last = pruned.at(-1);
+    if (last === undefined) return false;
+    const sequences = pruned.map(({ sequence }) => sequence);
+    await derived.text.forget('wire', sequences);
+    known.clear();
+    await derived.requests.haveForgottenTexts(sequences, last.number);
+    return true;
+  }
+
   /** Places that had a text first are gone; the next ones that have it take their place. */
   async function readSomeAgain(): Promise<boolean> {
     const sequences = await derived.requests.toReadAgain(readAgainPerPiece);
@@ -65,6 +77,7 @@ export function forgetDeleted(facts: Store, derived: DerivedStore, known: KnownM
         else await compare();
         return 'more';
       }
+      if (await forgetPruned()) return 'more';
       return (await readSomeAgain()) ? 'more' : 'idle';
     },
   };

@@ -36,6 +36,11 @@ export const problems = {
     type: 'invalid_request_error',
     sentence: 'The method is not allowed here.',
   },
+  'body-pruned': {
+    status: 410,
+    type: 'not_found_error',
+    sentence: 'The body was deleted; the rest is kept.',
+  },
   'not-found': { status: 404, type: 'not_found_error', sentence: 'There is nothing at this path.' },
   'upgrade-refused': {
     status: 426,

@@ -144,13 +144,14 @@ function* slices(bytes: Uint8Array, total: Hash): Generator<Uint8Array> {
 }
 
 async function whatHappened(session: SqlSession, body: BodyToRead, error: RangeError): Promise<StoreError> {
-  const [row] = await session.all<{ sequence: number }>('SELECT sequence FROM exchanges WHERE sequence = ?', [
-    body.sequence,
-  ]);
+  const [row] = await session.all<{ sequence: number }>(
+    'SELECT sequence FROM exchanges WHERE sequence = ? AND bodies_pruned_at_ms IS NULL',
+    [body.sequence],
+  );
   if (row === undefined) {
     return new StoreError(
       'missing',
-      `Exchange ${body.sequence} was deleted while its ${body.side} was read.`,
+      `Exchange ${body.sequence}, or its bodies, were deleted while its ${body.side} was read.`,
     );
   }
   const sentence = `The ${body.side} body of exchange ${body.sequence} is damaged: ${error.message}.`;

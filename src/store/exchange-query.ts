@@ -206,6 +206,44 @@ export function sequencesQuery(
     .compile();
 }
 
+/** The oldest that pass and have their bodies, for pruning. */
+export function withBodiesQuery(
+  queries: Kysely<Tables>,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+  limit: number,
+) {
+  return withBodies(queries, filter, models)
+    .select('sequence')
+    .orderBy('received_at_ms')
+    .limit(limit)
+    .compile();
+}
+
+/** How many pass and have their bodies, and how many bytes those are. */
+export function bodySumsQuery(
+  queries: Kysely<Tables>,
+  filter: ExchangeFilter,
+  models: readonly string[] | undefined,
+) {
+  return withBodies(queries, filter, models)
+    .select((builder) => [
+      builder.fn.countAll<number>().as('exchanges'),
+      sql<
+        number | null
+      >`sum(request_bytes - request_bytes_missing + response_bytes - response_bytes_missing)`.as('bytes'),
+    ])
+    .compile();
+}
+
+function withBodies(queries: Kysely<Tables>, filter: ExchangeFilter, models: readonly string[] | undefined) {
+  return queries
+    .selectFrom('exchanges')
+    .where('bodies_pruned_at_ms', 'is', null)
+    .where((builder) => conditionsOf(builder, filter))
+    .$if(models !== undefined, (chosen) => chosen.where('asked_model', 'in', models!));
+}
+
 function places(queries: Kysely<Tables>, query: ListQuery, models: readonly string[] | undefined) {
   return queries
     .selectFrom('exchanges')

@@ -4,10 +4,11 @@ import type { StoredExchange } from './store.ts';
 import type { ExchangeRow } from './tables.ts';
 
 /** A row before the engine gave it its place. */
-export type NewExchangeRow = Omit<ExchangeRow, 'sequence'>;
+export type NewExchangeRow = Omit<ExchangeRow, 'sequence' | 'bodies_pruned_at_ms'>;
 /** A row as it is read, with `storedColumns`. */
 export type StoredExchangeRow = NewExchangeRow & {
   readonly sequence: number;
+  readonly bodies_pruned_at_ms: number | null;
   /** JSON of the list that `tools_declared` means. */
   readonly tool_names: string | null;
 };
@@ -80,6 +81,7 @@ function plainFacts(row: StoredExchangeRow): StoredExchange {
     if (row[column] !== null) usage[field] = row[column];
   }
   exchange.usage = usage;
+  if (row.bodies_pruned_at_ms !== null) exchange.bodiesPrunedAtMs = row.bodies_pruned_at_ms;
   // The row was written by `exchangeToRow`, so each field has the type it had there.
   return exchange as unknown as StoredExchange;
 }

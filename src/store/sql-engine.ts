@@ -23,6 +23,8 @@ export interface SqlEngine<Rows> extends SqlSession {
   limited(timeMs: number): Pick<SqlSession, 'all'>;
   /** Gives the engine an occasion for upkeep after a commit; never rejects. */
   tidy(): void;
+  /** The same when something was deleted that must be nowhere any more: empties logs as soon as no reader needs them. */
+  wipe(): void;
   /** Returns the space of deleted rows, a bounded piece at a time; true while there is more to do. */
   reclaim(): Promise<boolean>;
   schemaVersion(): Promise<number>;

@@ -11,7 +11,14 @@ import { decodeArrivals } from './arrival-times.ts';
 import { askedModelsContaining } from './asked-models.ts';
 import { readBody } from './body-reader.ts';
 import { Committer } from './committer.ts';
-import { countQuery, type ListQuery, listQuery, sequencesQuery } from './exchange-query.ts';
+import {
+  bodySumsQuery,
+  countQuery,
+  type ListQuery,
+  listQuery,
+  sequencesQuery,
+  withBodiesQuery,
+} from './exchange-query.ts';
 import {
   exchangeFromRow,
   listedExchangeFromRow,
@@ -35,7 +42,7 @@ import {
   type StoreHealth,
   type VerifyProgress,
 } from './store.ts';
-import { deleteExchanges, sweepChunks } from './sweeper.ts';
+import { deleteExchanges, pruneBodies, sweepChunks } from './sweeper.ts';
 import type { Tables } from './tables.ts';
 import { verifyStore } from './verify-store.ts';
 
@@ -168,7 +175,7 @@ export class SqlStore implements Store {
     if (side === 'provider-request' || side === 'provider-response') return this.#providerBody(id, side);
     const hashColumn = side === 'request' ? 'request_sha256' : 'response_sha256';
     const [row] = await this.#engine.all<{ sequence: number; sha256: Uint8Array }>(
-      `SELECT sequence, ${hashColumn} AS sha256 FROM exchanges WHERE id = ?`,
+      `SELECT sequence, ${hashColumn} AS sha256 FROM exchanges WHERE id = ? AND bodies_pruned_at_ms IS NULL`,
       [exchangeIdToBytes(id)],
     );
     if (row === undefined) return undefined;
@@ -179,7 +186,8 @@ export class SqlStore implements Store {
   async #providerBody(id: ExchangeId, side: ProviderSide): Promise<AsyncIterable<Uint8Array> | undefined> {
     const exchange = await this.exchange(id);
     const facts = exchange?.[side === 'provider-request' ? 'providerRequest' : 'providerResponse'];
-    if (exchange === undefined || facts === undefined) return undefined;
+    if (exchange === undefined || facts === undefined || exchange.bodiesPrunedAtMs !== undefined)
+      return undefined;
     return readBody(this.#engine, { sequence: exchange.sequence, side, sha256: facts.sha256 });
   }
 
@@ -209,12 +217,57 @@ export class SqlStore implements Store {
       const sequences = rows.map((row) => row.sequence);
       exchanges += await this.#patiently(() => deleteExchanges(this.#engine, sequences));
     }
-    if (exchanges > 0) {
-      await sweepChunks(this.#engine, (work) => this.#patiently(work));
-      while (await this.#patiently(() => this.#engine.reclaim()));
-      this.#engine.tidy();
-    }
+    if (exchanges > 0) await this.#giveBack();
     return { exchanges };
+  }
+
+  async pruneBodies(filter: ExchangeFilter, nowMs: number): Promise<{ readonly exchanges: number }> {
+    let exchanges = 0;
+    const models = await this.#models(filter);
+    const query = withBodiesQuery(this.#engine.queries, filter, models, deletedPerTransaction);
+    for (;;) {
+      const rows = await this.#engine.all<{ sequence: number }>(query.sql, values(query.parameters));
+      if (rows.length === 0) break;
+      const sequences = rows.map((row) => row.sequence);
+      exchanges += await this.#patiently(() => pruneBodies(this.#engine, sequences, nowMs));
+    }
+    if (exchanges > 0) await this.#giveBack();
+    return { exchanges };
+  }
+
+  async bodiesOf(filter: ExchangeFilter): Promise<{ readonly exchanges: number; readonly bytes: number }> {
+    const query = bodySumsQuery(this.#engine.queries, filter, await this.#models(filter));
+    const [row] = await this.#engine.all<{ exchanges: number; bytes: number | null }>(
+      query.sql,
+      values(query.parameters),
+    );
+    return { exchanges: row?.exchanges ?? 0, bytes: row?.bytes ?? 0 };
+  }
+
+  async receivedAtMsOf(oldest: {
+    readonly skip: number;
+    readonly withBodies: boolean;
+  }): Promise<number | undefined> {
+    const condition = oldest.withBodies ? 'WHERE bodies_pruned_at_ms IS NULL' : '';
+    const [row] = await this.#engine.all<{ at: number }>(
+      `SELECT received_at_ms AS at FROM exchanges ${condition} ORDER BY received_at_ms LIMIT 1 OFFSET ?`,
+      [wholeNumber(oldest.skip)],
+    );
+    return row?.at;
+  }
+
+  prunedAfter(number: number, limit: number): Promise<{ number: number; sequence: number }[]> {
+    return this.#engine.all(
+      'SELECT number, sequence FROM prunings WHERE number > ? ORDER BY number LIMIT ?',
+      [number, wholeNumber(limit)],
+    );
+  }
+
+  /** Pieces that nobody needs go, and their space goes back to the disk. */
+  async #giveBack(): Promise<void> {
+    await sweepChunks(this.#engine, (work) => this.#patiently(work));
+    while (await this.#patiently(() => this.#engine.reclaim()));
+    this.#engine.wipe();
   }
 
   verify(): AsyncIterable<VerifyProgress> {

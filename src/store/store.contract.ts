@@ -207,6 +207,22 @@ export function describeStore(engine: string, create: () => Promise<StoreUnderTe
       expect(await verified(store)).toMatchObject([{ chunks: 1 }]);
     });
 
+    it('says that a body is missing when it is pruned while it is read: that is no damage', async () => {
+      const pieces = Array.from({ length: 20 }, (_, n) => chunk(seededRandom(n).bytes(400_000)));
+      const item = exchangeToStore(1, { request: pieces });
+      await commit(item);
+      const body = (await store.body(item.exchange.id, 'request'))![Symbol.asyncIterator]();
+      await body.next();
+      expect(await store.pruneBodies({}, 1)).toEqual({ exchanges: 1 });
+      const rest = (async () => {
+        while (!(await body.next()).done);
+      })();
+      await expect(rest).rejects.toMatchObject({ code: 'missing' });
+      expect(await store.body(item.exchange.id, 'request')).toBeUndefined();
+      expect(await store.pruneBodies({}, 2)).toEqual({ exchanges: 0 });
+      expect(await store.prunedAfter(0, 10)).toMatchObject([{ sequence: 1 }]);
+    });
+
     it('says that an exchange is missing when it is deleted while its body is read', async () => {
       const pieces = Array.from({ length: 20 }, (_, n) => chunk(seededRandom(n).bytes(400_000)));
       const item = exchangeToStore(1, { request: pieces });

@@ -45,7 +45,7 @@ export interface Store {
 
   /**
    * The exact bytes of one body in pieces of at most 1 MiB; undefined when the exchange is unknown, or
-   * has no body of its own on that side of the provider. A body that
+   * has no body of its own on that side of the provider, or when bodies were pruned. A body that
    * was partly lost yields the bytes that exist. Rejects with `corrupt` when a piece is missing or damaged.
    */
   body(id: ExchangeId, side: BodySide): Promise<AsyncIterable<Uint8Array> | undefined>;
@@ -60,6 +60,24 @@ export interface Store {
     filter: ExchangeFilter,
     note?: (ids: readonly ExchangeId[]) => Promise<void>,
   ): Promise<{ readonly exchanges: number }>;
+
+  /**
+   * Deletes the bodies of exchanges, then pieces that no body needs, and keeps everything else about them. In bounded
+   * slices, oldest first; those without bodies are passed over.
+   */
+  pruneBodies(filter: ExchangeFilter, nowMs: number): Promise<{ readonly exchanges: number }>;
+  /** Exchanges that pass the filter and have their bodies, and the bytes that these had when they were recorded. */
+  bodiesOf(filter: ExchangeFilter): Promise<{ readonly exchanges: number; readonly bytes: number }>;
+  /** `receivedAtMs` of the oldest exchange but `skip`, of those with bodies or of all; undefined when there are not so many. */
+  receivedAtMsOf(oldest: {
+    readonly skip: number;
+    readonly withBodies: boolean;
+  }): Promise<number | undefined>;
+  /** Exchanges whose bodies were pruned, in the order of pruning, after this number. */
+  prunedAfter(
+    number: number,
+    limit: number,
+  ): Promise<readonly { readonly number: number; readonly sequence: number }[]>;
 
   /** Recomputes every hash; yields problems and, at the end, totals. */
   verify(): AsyncIterable<VerifyProgress>;
@@ -124,6 +142,8 @@ export interface CommitResult {
 /** An exchange with its place in the order of storing. */
 export interface StoredExchange extends Exchange {
   readonly sequence: number;
+  /** When its bodies were deleted, milliseconds since 1970; absent while they are there. */
+  readonly bodiesPrunedAtMs?: number;
 }
 
 /** All conditions hold together; absent ones do not restrict. */

@@ -21,17 +21,44 @@ export async function deleteExchanges(
   return engine.write(async (session) => {
     let deleted = 0;
     for (const sequence of sequences) {
-      for (const side of ['request', 'response', ...providerSides] as const) {
-        const { table, key } = bodyPlace(sequence, side);
-        await session.run(`DELETE FROM ${table} WHERE id = ?`, [key]);
-      }
-      await session.run('DELETE FROM arrivals WHERE sequence = ?', [sequence]);
+      await deleteBodies(session, sequence);
+      await session.run('DELETE FROM prunings WHERE sequence = ?', [sequence]);
       deleted += await session.run('DELETE FROM exchanges WHERE sequence = ?', [sequence]);
     }
     await session.run(`UPDATE counters SET value = value - ? WHERE name = 'exchanges'`, [deleted]);
     await session.run(`UPDATE counters SET value = value + ? WHERE name = 'deleted'`, [deleted]);
     return deleted;
   });
+}
+
+/** Deletes the bodies of these exchanges in one transaction and notes that. Idempotent. @returns of how many */
+export async function pruneBodies(
+  engine: SqlEngine<Tables>,
+  sequences: readonly number[],
+  nowMs: number,
+): Promise<number> {
+  return engine.write(async (session) => {
+    let pruned = 0;
+    for (const sequence of sequences) {
+      const changed = await session.run(
+        'UPDATE exchanges SET bodies_pruned_at_ms = ? WHERE sequence = ? AND bodies_pruned_at_ms IS NULL',
+        [nowMs, sequence],
+      );
+      if (changed === 0) continue;
+      await deleteBodies(session, sequence);
+      await session.run('INSERT INTO prunings (sequence) VALUES (?)', [sequence]);
+      pruned += 1;
+    }
+    return pruned;
+  });
+}
+
+async function deleteBodies(session: SqlSession, sequence: number): Promise<void> {
+  for (const side of ['request', 'response', ...providerSides] as const) {
+    const { table, key } = bodyPlace(sequence, side);
+    await session.run(`DELETE FROM ${table} WHERE id = ?`, [key]);
+  }
+  await session.run('DELETE FROM arrivals WHERE sequence = ?', [sequence]);
 }
 
 /**

@@ -14,6 +14,7 @@ export interface Tables {
   open_exchanges: OpenExchangeRow;
   counters: CounterRow;
   tool_lists: ToolListRow;
+  prunings: PruningRow;
 }
 
 /** `exchange-row.ts` says which field of `Exchange` each column holds. */
@@ -75,6 +76,13 @@ export interface ExchangeRow {
   tools_called: string | null;
   /** Packed JSON of what no list shows: headers, attempts, sentences. */
   details: Uint8Array;
+  /** When its bodies were deleted, while the rest was kept; NULL while they are there. */
+  bodies_pruned_at_ms: number | null;
+}
+
+interface PruningRow {
+  number: Generated<number>;
+  sequence: number;
 }
 
 interface ChunkRow {

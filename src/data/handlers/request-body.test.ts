@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '#test-support';
 import { exampleExchange, plainAnswer } from '../testing/example-exchange.ts';
 import { runServer } from '../testing/running-server.ts';
 
@@ -21,6 +22,36 @@ describe('the exact body', () => {
       const received = Buffer.from(await answer.arrayBuffer());
       expect(received.equals(method === 'GET' ? bytes : Buffer.alloc(0))).toBe(true);
     }
+  });
+
+  it('is said to be pruned when it was, everywhere, and the rest of its request is shown', async () => {
+    await using data = await runServer({ hasThreads: true });
+    const example = exampleExchange({ facts: plainAnswer, response: 'hello' });
+    await data.store(example);
+    const { id } = example.exchange;
+    await data.writer.pruneBodies({}, Date.UTC(2026, 10, 2));
+    const sentence =
+      'The bodies of this request were deleted on 2026-11-02; everything else about it is kept.';
+    for (const side of ['request', 'response', 'response&decoded=1']) {
+      const answer = await data.get(`/api/v2/requests/${id}/body?side=${side}`);
+      expect(answer.status).toBe(410);
+      expect(await answer.json()).toEqual({ error: sentence, code: 'body-pruned' });
+    }
+    expect(await data.json(`/api/v2/requests/${id}`)).toMatchObject({
+      body: null,
+      bodyProblem: sentence,
+      bodiesPrunedAt: '2026-11-02T00:00:00.000Z',
+      response: { statusCode: 200, bodyProblem: sentence },
+    });
+    const outline = `/api/v2/requests/${id}/outline`;
+    const isAnswered = async () => (await data.get(outline)).status === 200;
+    await waitFor(isAnswered, { what: 'the outline' });
+    expect(await data.json(outline)).toMatchObject({
+      blocks: [],
+      problems: [expect.stringContaining(sentence), expect.stringContaining(sentence)],
+    });
+    const har = await data.get('/api/v2/requests/export?format=har');
+    expect([har.status, JSON.parse(await har.text()).log.entries.length]).toEqual([200, 1]);
   });
 
   it('comes decoded when asked for', async () => {

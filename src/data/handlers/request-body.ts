@@ -4,7 +4,13 @@ import { ApiProblem } from '../api-problem.ts';
 import { findExchange } from '../find-exchange.ts';
 import type { Handler } from '../handler.ts';
 import type { StoreAccess } from '../store-access.ts';
-import { isProviderSide, providerBodyOf, readDecodedBody, storedBytes } from '../stored-body.ts';
+import {
+  isProviderSide,
+  providerBodyOf,
+  prunedSentence,
+  readDecodedBody,
+  storedBytes,
+} from '../stored-body.ts';
 import { streamResponse } from '../stream-response.ts';
 
 const decodedBytesMax = 64 * 1024 * 1024;
@@ -34,6 +40,8 @@ export function requestBodyHandler(access: StoreAccess): Handler<'requests.body'
   return async ({ id, query, isHead, breakOff }) => {
     const exchange = await access.use((store) => findExchange(store, id));
     refuseAbsent(exchange, query.side);
+    if (exchange.bodiesPrunedAtMs !== undefined)
+      throw new ApiProblem('body-pruned', prunedSentence(exchange.bodiesPrunedAtMs));
     const headers = downloadHeaders(exchange, query.side);
     if (query.decoded === '1' || query.decoded === 'true') {
       const bytes = await decoded(exchange, query.side);

@@ -41,6 +41,7 @@ export interface DerivedStore {
 /** Steps of deriving; each has a position of its own. */
 export type DerivingStep =
   | 'deletions'
+  | 'prunings'
   | 'details'
   | 'forgotten-files'
   | 'requests'
@@ -71,6 +72,11 @@ export interface DerivedRequests {
   toReadAgain(limit: number): Promise<number[]>;
   /** They were read. */
   haveReadAgain(sequences: readonly number[]): Promise<void>;
+  /**
+   * The texts of these requests are forgotten with their bodies: what had the same text later is to be read again. Moves
+   * the position of the step `prunings`.
+   */
+  haveForgottenTexts(sequences: readonly number[], through: number): Promise<void>;
   /** Everything that is deleted up to this count of the store is forgotten. */
   haveForgotten(deletedTotal: number): Promise<void>;
 }

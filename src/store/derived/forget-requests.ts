@@ -14,10 +14,7 @@ export async function forgetRequests(session: SqlSession, sequences: readonly nu
     `SELECT DISTINCT quarter FROM requests WHERE sequence IN ${given}`,
     [gone],
   );
-  const sessions = await session.all<{ session: number | null; first: number }>(
-    `SELECT session, min(sequence) AS first FROM requests WHERE sequence IN ${given} GROUP BY session`,
-    [gone],
-  );
+  const sessions = await noteToReadAgain(session, sequences);
   await session.run(
     `UPDATE transcript_answers SET sequence = NULL, matched_by = NULL WHERE sequence IN ${given}`,
     [gone],
@@ -32,14 +29,25 @@ export async function forgetRequests(session: SqlSession, sequences: readonly nu
   ])
     await session.run(`DELETE FROM ${table} WHERE sequence IN ${given}`, [gone]);
   for (const { quarter } of quarters) await recountQuarter(session, quarter);
-  for (const { session: id, first } of sessions) {
+  for (const id of sessions) if (id !== null) await recountSession(session, id);
+}
+
+/** Notes what of the sessions of these requests came later. @returns the sessions; null = none */
+export async function noteToReadAgain(
+  session: SqlSession,
+  sequences: readonly number[],
+): Promise<(number | null)[]> {
+  const sessions = await session.all<{ session: number | null; first: number }>(
+    `SELECT session, min(sequence) AS first FROM requests WHERE sequence IN ${given} GROUP BY session`,
+    [JSON.stringify(sequences)],
+  );
+  for (const { session: id, first } of sessions)
     await session.run(
       `INSERT INTO text_again (sequence) SELECT sequence FROM requests WHERE session IS ? AND sequence > ?
        ON CONFLICT (sequence) DO NOTHING`,
       [id, first],
     );
-    if (id !== null) await recountSession(session, id);
-  }
+  return sessions.map((each) => each.session);
 }
 
 /** Names of what nothing is left of: sessions, tools, models. Only for a file without any request. */

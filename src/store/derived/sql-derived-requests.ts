@@ -1,7 +1,7 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedRequest, DerivedRequests } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
-import { forgetNames, forgetRequests } from './forget-requests.ts';
+import { forgetNames, forgetRequests, noteToReadAgain } from './forget-requests.ts';
 import { addToStatistics } from './maintain-statistics.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
@@ -53,6 +53,14 @@ export class SqlDerivedRequests implements DerivedRequests {
     ]);
   }
 
+  async haveForgottenTexts(sequences: readonly number[], through: number): Promise<void> {
+    await this.#engine.write(async (session) => {
+      await noteToReadAgain(session, sequences);
+      await movePosition(session, 'prunings', through);
+    });
+    this.#engine.wipe();
+  }
+
   async haveForgotten(deletedTotal: number): Promise<void> {
     const namesAreGone = await this.#engine.write(async (session) => {
       await movePosition(session, 'deletions', deletedTotal);
@@ -60,7 +68,7 @@ export class SqlDerivedRequests implements DerivedRequests {
     });
     if (namesAreGone) this.#names.forget();
     while (await this.#engine.reclaim());
-    this.#engine.tidy();
+    this.#engine.wipe();
   }
 
   async #sequences(statement: string, values: readonly number[]): Promise<number[]> {

@@ -18,6 +18,7 @@ export class Checkpointer {
   readonly #idleMs: number;
   #timer: NodeJS.Timeout | undefined;
   #checkpointedAtMs = Number.NEGATIVE_INFINITY;
+  #mustEmpty = false;
 
   constructor(connection: Connection, options: { readonly idleMs: number }) {
     this.#connection = connection;
@@ -36,9 +37,19 @@ export class Checkpointer {
     else this.#timer = setTimeout(() => this.idle(), this.#idleMs).unref();
   }
 
+  /** Pages that were moved stay readable in the log until it is written over: this one is emptied, as soon as it can be. */
+  wipe(): void {
+    this.#mustEmpty = true;
+    this.committed();
+  }
+
   /** Also called by itself when no commit came for a while. */
   idle(): void {
-    this.#checkpoint(sizeOf(this.#logFile) > 4 * megabyte ? 'TRUNCATE' : 'PASSIVE');
+    const isLarge = sizeOf(this.#logFile) > 4 * megabyte;
+    this.#checkpoint(this.#mustEmpty || isLarge ? 'TRUNCATE' : 'PASSIVE');
+    this.#mustEmpty &&= sizeOf(this.#logFile) > 0;
+    // Somebody reads or writes at the moment.
+    if (this.#mustEmpty) this.#timer?.refresh();
   }
 
   stop(): void {

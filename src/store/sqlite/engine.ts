@@ -107,6 +107,10 @@ class SqliteEngine<Rows> implements SqlEngine<Rows> {
     if (!this.#isClosed) this.#checkpointer.committed();
   }
 
+  wipe(): void {
+    if (!this.#isClosed) this.#checkpointer.wipe();
+  }
+
   reclaim(): Promise<boolean> {
     return this.write(async (session) => {
       const before = await freePages(session);

@@ -232,6 +232,20 @@ CREATE TABLE provider_bodies (
     name: 'deleted',
     sql: `INSERT INTO counters (name, value) VALUES ('deleted', 0) ON CONFLICT (name) DO NOTHING;`,
   },
+  {
+    version: 5,
+    name: 'pruned-bodies',
+    sql: `
+ALTER TABLE exchanges ADD COLUMN bodies_pruned_at_ms INTEGER;
+CREATE INDEX exchanges_with_bodies ON exchanges (received_at_ms) WHERE bodies_pruned_at_ms IS NULL;
+-- In the order of pruning, for whoever keeps something about bodies.
+CREATE TABLE prunings (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  sequence INTEGER NOT NULL
+);
+CREATE INDEX prunings_by_sequence ON prunings (sequence);
+`,
+  },
 ];
 
 /** The store of facts. Its application id reads 'Thru'. */

@@ -130,7 +130,9 @@ describe('opening a SQLite store', () => {
     await first.commit({ exchanges: [exchangeToStore(1)], positions: [] });
     await first.close();
     const old = new Connection(path, { readonly: false, busyTimeoutMs: 0 });
-    old.execute('DROP TABLE provider_bodies; DELETE FROM migrations WHERE version >= 3');
+    old.execute(
+      'DROP TABLE provider_bodies; DROP TABLE prunings; DROP INDEX exchanges_with_bodies; ALTER TABLE exchanges DROP COLUMN bodies_pruned_at_ms; DELETE FROM migrations WHERE version >= 3',
+    );
     old.close();
     const item = withProviderBodies(exchangeToStore(2), [literal('sent')], [literal('answered')]);
     const writer = await open('writer');
