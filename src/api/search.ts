@@ -65,6 +65,25 @@ const pricedRequest = z.strictObject({
   costUsd: z.number().nullable().describe('Null when its price is unknown.'),
 });
 
+/** Keys of the query language whose values are names. */
+const suggestedKeys = [
+  'model',
+  'provider',
+  'error',
+  'agent',
+  'session',
+  'stop',
+  'path',
+  'tag',
+  'ver',
+  'status',
+  'tool',
+  'project',
+  'route',
+  'os',
+  'beta',
+] as const;
+
 export const searchRoutes = {
   'search.conversations': { ...conversations, path: '/api/conversations/search' },
   'search.conversations.v2': { ...conversations, path: '/api/v2/conversations/search' },
@@ -179,9 +198,7 @@ export const searchRoutes = {
     path: '/api/v2/suggest',
     summary: 'Values of a key among the requests that fit a query, with how many have each.',
     query: z.object({
-      key: z
-        .enum(['model', 'provider', 'error', 'agent', 'session', 'stop', 'path', 'tag', 'ver'])
-        .describe('A key of the query language.'),
+      key: z.enum(suggestedKeys).describe('A key of the query language.'),
       prefix: z.string().optional().describe('How the value begins, without case.'),
       q: query,
       ...range,

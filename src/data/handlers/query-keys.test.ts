@@ -350,6 +350,40 @@ describe('lists of requests with a query', () => {
   });
 });
 
+describe('suggested values', () => {
+  it.each([
+    ['status', ['200', '429', '529']],
+    ['tool', ['Read', 'Write']],
+    ['project', ['-home-me-my-app']],
+    ['os', ['Linux', 'MacOS']],
+    ['beta', ['one-2025-01-01', 'two-2025-02-02']],
+  ])('of %s are what requests have, each request once', async (key, values) => {
+    const answer = await server.json(`/api/v2/suggest?key=${key}`);
+    expect(answer).toEqual({
+      values: values.map((value) => ({ value, requests: 1 })),
+      completeFrom: null,
+    });
+  });
+
+  it('of rules count the default provider as well', async () => {
+    expect(await server.json('/api/v2/suggest?key=route')).toMatchObject({
+      values: [
+        { value: 'The default provider.', requests: 2 },
+        { value: 'rule of plans', requests: 1 },
+      ],
+    });
+  });
+
+  it('begin as wanted and fit the query', async () => {
+    expect(await server.json('/api/v2/suggest?key=tool&prefix=wr')).toMatchObject({
+      values: [{ value: 'Write', requests: 1 }],
+    });
+    expect(await server.json('/api/v2/suggest?key=status&q=is:failed&prefix=5')).toMatchObject({
+      values: [{ value: '529', requests: 1 }],
+    });
+  });
+});
+
 /** The last line of the transcript, as the search in texts names it. */
 async function lastEntry(): Promise<number> {
   const { sessions } = (await server.json('/api/v2/search?q=dumps')) as {

@@ -82,6 +82,12 @@ export const suggestedKeys = [
   'path',
   'tag',
   'ver',
+  'status',
+  'tool',
+  'project',
+  'route',
+  'os',
+  'beta',
 ] as const;
 export type SuggestedKey = (typeof suggestedKeys)[number];
 

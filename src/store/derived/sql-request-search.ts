@@ -21,6 +21,7 @@ import type {
 } from './request-search.ts';
 import { levelsFor, type RollupLevel } from './rollup-levels.ts';
 import { planRange } from './statistics-range.ts';
+import { suggestedSource, textsOf } from './suggested-values.ts';
 import type { TextIndex } from './text-index.ts';
 
 /**
@@ -128,27 +129,26 @@ export class SqlRequestSearch implements RequestSearch {
   }
 
   async values(search: ValuesSearch): Promise<KeyValues> {
-    const column = nameColumns[search.key][0];
+    const { expression, column, counted } = suggestedSource(search.key);
     const counts = new Map<number, number>();
-    const add = (name: number, requests: number) => counts.set(name, (counts.get(name) ?? 0) + requests);
-    const summed = await this.#summed<{ name: number; requests: number }>(search, {
+    const add = (value: number, requests: number) => counts.set(value, (counts.get(value) ?? 0) + requests);
+    const summed = await this.#summed<{ counted: number; requests: number }>(search, {
       columns: [column],
       isWanted: () => true,
-      select: `r.${column} AS name, sum(r.requests) AS requests`,
+      select: `${expression} AS counted, sum(r.requests) AS requests`,
       parameters: [],
-      groupBy: 'name',
+      groupBy: 'counted',
     });
-    for (const { name, requests } of summed.rows) add(name, requests);
+    for (const row of summed.rows) add(row.counted, row.requests);
     const completeFromMs = await this.#inAll(search, summed.left, async (piece) => {
-      const rows = await this.#engine.all<{ name: number; requests: number }>(
-        `SELECT r.${column} AS name, count(*) AS requests FROM requests r
-         WHERE ${piece.sql} AND r.${column} IS NOT NULL GROUP BY 1`,
+      const rows = await this.#engine.all<{ counted: number; requests: number }>(
+        `SELECT ${expression} AS counted, count(*) AS requests FROM requests r
+         WHERE ${piece.sql} AND counted IS NOT NULL GROUP BY 1`,
         piece.parameters,
       );
-      for (const { name, requests } of rows) add(name, requests);
+      for (const row of rows) add(row.counted, row.requests);
     });
-    const values = await this.#named(counts, search);
-    return { values, completeFromMs };
+    return { values: valuesFrom(await textsOf(this.#engine, counted, counts), search), completeFromMs };
   }
 
   async previousOf(request: RequestPlace): Promise<ExchangeId | undefined> {
@@ -170,19 +170,6 @@ export class SqlRequestSearch implements RequestSearch {
   }
 
   /** The most frequent names that begin so. */
-  async #named(
-    counts: ReadonlyMap<number, number>,
-    { prefix, limit }: ValuesSearch,
-  ): Promise<KeyValues['values']> {
-    const rows = await this.#engine.all<{ id: number; value: string }>(
-      `SELECT n.id, n.text AS value FROM json_each(?) j CROSS JOIN names n ON n.id = j.value
-       WHERE n.text LIKE ? ESCAPE '\\'`,
-      [JSON.stringify([...counts.keys()]), `${prefix.replace(/[\\%_]/g, '\\$&')}%`],
-    );
-    const values = rows.map(({ id, value }) => ({ value, requests: counts.get(id)! }));
-    values.sort((a, b) => b.requests - a.requests || (a.value < b.value ? -1 : 1));
-    return values.slice(0, limit);
-  }
 
   /** What sums know of the range, and which parts of it are left to be looked at; all of it when the query asks for more. */
   async #summed<Row>(
@@ -324,6 +311,19 @@ function rangeOf({ fromMs, toMs }: Partial<TimeRange>, after: ListPlace | undefi
     sql: parts.length === 0 ? '1' : parts.map(({ sql }) => sql).join(' AND '),
     parameters: parts.flatMap(({ parameters }) => parameters),
   };
+}
+
+/** The most frequent ones that begin as wanted. */
+function valuesFrom(
+  texts: ReadonlyMap<string, number>,
+  { prefix, limit }: ValuesSearch,
+): KeyValues['values'] {
+  const begin = prefix.toLowerCase();
+  return [...texts]
+    .filter(([value]) => value.toLowerCase().startsWith(begin))
+    .map(([value, requests]) => ({ value, requests }))
+    .sort((a, b) => b.requests - a.requests || (a.value < b.value ? -1 : 1))
+    .slice(0, limit);
 }
 
 function placeOf(row: { received_at_ms: number; id: Uint8Array }): ListPlace {
