@@ -254,7 +254,7 @@ function ofId({ name, isPrefix }: NameTest): Condition {
 }
 
 const outcomeIs = (outcome: string) => `r.outcome IN (SELECT id FROM names WHERE text = '${outcome}')`;
-/** Whether a request `r` went wrong, whoever is to blame; hanging up is nothing wrong. The same as `errors` of sums. */
+/** Whether a request `r` went wrong, whoever is to blame; hanging up alone is nothing wrong. The same as `errors` of sums. */
 export const isFailed = 'r.outcome_class IN (1, 3, 4)';
 
 const words: Readonly<Record<'is' | 'has' | 'stream', Readonly<Record<string, string>>>> = {

@@ -65,11 +65,11 @@ export const outcomeClasses = ['ok', 'error', 'aborted', 'failed', 'interrupted'
 export type OutcomeClass = (typeof outcomeClasses)[number];
 
 function outcomeClassOf({ outcome, status, errorType }: DerivedRequest['exchange']): OutcomeClass {
-  if (outcome === 'client-aborted') return 'aborted';
   if (outcome === 'upstream-failed') return 'failed';
   if (outcome === 'interrupted') return 'interrupted';
-  // An answer may begin well and have an error in its stream.
-  return (status ?? 0) >= 400 || errorType !== undefined ? 'error' : 'ok';
+  // An answer may begin well and have an error in its stream; a client may hang up on an error that it has seen.
+  if ((status ?? 0) >= 400 || errorType !== undefined) return 'error';
+  return outcome === 'client-aborted' ? 'aborted' : 'ok';
 }
 
 /** undefined when there was no time to measure, as with an answer that came in one piece. */
