@@ -1,4 +1,5 @@
 import type { Among, DimensionKey, Measures, SumsQuery } from '#store';
+import type { CalendarUnit } from './query-thread/calendar-sums.ts';
 import type { QueryThread } from './query-thread/start.ts';
 
 /** Asks the query thread. */
@@ -11,6 +12,8 @@ export interface SumsAsked {
   readonly fromMs: number;
   readonly toMs: number;
   readonly by: readonly RowDimension[];
+  /** With `quarter`: days or hours of a time zone instead, each as the first quarter hour in it. */
+  readonly calendar?: { readonly zone: string; readonly unit: CalendarUnit } | undefined;
   /** Only requests that fit. */
   readonly among?: Among | undefined;
 }
@@ -42,9 +45,12 @@ const countedNames = [
 ] as const satisfies readonly (keyof Measures)[];
 
 /** One row for each combination that occurs, without order. The range is half open. */
-export async function askForSums(ask: Ask, { by, ...range }: SumsAsked): Promise<SumRow[]> {
+export async function askForSums(ask: Ask, { by, calendar, ...range }: SumsAsked): Promise<SumRow[]> {
+  const query = { ...range, by: [...new Set(by.flatMap(storedDimensions))] };
   const [sums, projects] = await Promise.all([
-    ask('statistics.sums', { ...range, by: [...new Set(by.flatMap(storedDimensions))] }),
+    calendar === undefined
+      ? ask('statistics.sums', query)
+      : ask('statistics.calendar', { ...query, ...calendar }),
     by.includes('project') ? projectsBySession(ask) : undefined,
   ]);
   const valueIn = (name: RowDimension, key: DimensionKey) => {

@@ -1,5 +1,6 @@
 import type { RouteBody, RouteQuery, UsageDimension } from '#api';
 import type { Among } from '#store';
+import type { CalendarUnit } from './query-thread/calendar-sums.ts';
 import { instantText } from './request-summary.ts';
 import {
   type Ask,
@@ -33,6 +34,13 @@ const stored: Readonly<Record<UsageDimension, RowDimension>> = {
 
 type Value = string | number | null;
 
+/** The longest times that tell everything that is asked for. */
+function unitFor(by: readonly UsageDimension[]): CalendarUnit {
+  const isByHourOfDay = by.includes('hour_of_day');
+  if (by.includes('hour') || (by.includes('day') && isByHourOfDay)) return 'hour';
+  return isByHourOfDay ? 'hour-of-day' : 'day';
+}
+
 /** Sums by up to three things at once. */
 export async function usageHandler(
   ask: Ask,
@@ -40,7 +48,8 @@ export async function usageHandler(
   range: TimeRange & { readonly among?: Among | undefined },
 ): Promise<RouteBody<'stats.usage'>> {
   const by = [...new Set(query.by.map((name) => stored[name]))];
-  const rows = await askForSums(ask, { ...range, by });
+  const calendar = by.includes('quarter') ? { zone: query.tz, unit: unitFor(query.by) } : undefined;
+  const rows = await askForSums(ask, { ...range, by, calendar });
   const { placeOf } = zoneCalendar(query.tz);
   const places = new Map<number, ReturnType<typeof placeOf>>();
 

@@ -1,5 +1,7 @@
 import { quarterMs } from '#store';
 
+const quartersPerDay = 96;
+
 /** Where a quarter hour lies in the calendar of a time zone. */
 export interface CalendarPlace {
   /** `YYYY-MM-DD`. */
@@ -27,15 +29,33 @@ export function zoneCalendar(zone: string): {
     month: '2-digit',
     day: '2-digit',
     hour: '2-digit',
+    minute: '2-digit',
     hourCycle: 'h23',
   });
+  /** By UTC day, in quarter hours; undefined where it changes in that day. Asking `Intl` for each takes far longer. */
+  const offsets = new Map<number, number | undefined>();
 
   function placeOf(quarter: number): CalendarPlace {
-    const parts = new Map(format.formatToParts(quarter * quarterMs).map(({ type, value }) => [type, value]));
-    return {
-      date: `${parts.get('year')}-${parts.get('month')}-${parts.get('day')}`,
-      hour: Number(parts.get('hour')),
-    };
+    const local = new Date((quarter + offsetOf(quarter)) * quarterMs);
+    return { date: local.toISOString().slice(0, 10), hour: local.getUTCHours() };
+  }
+
+  function offsetOf(quarter: number): number {
+    const day = Math.floor(quarter / quartersPerDay);
+    if (!offsets.has(day)) {
+      const offset = formattedOffset(day * quartersPerDay);
+      offsets.set(day, offset === formattedOffset((day + 1) * quartersPerDay) ? offset : undefined);
+    }
+    return offsets.get(day) ?? formattedOffset(quarter);
+  }
+
+  function formattedOffset(quarter: number): number {
+    const parts = new Map(
+      format.formatToParts(quarter * quarterMs).map(({ type, value }) => [type, Number(value)]),
+    );
+    const part = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? 0;
+    const localMs = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'));
+    return Math.floor(localMs / quarterMs) - quarter;
   }
 
   return {

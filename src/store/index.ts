@@ -75,6 +75,7 @@ export type {
   ToolCounts,
   ToolsQuery,
 } from './derived/statistics.ts';
+export type { Period } from './derived/statistics-range.ts';
 export type { OpenStoreOptions } from './open-store.ts';
 export {
   assertTextSearch,

@@ -2,6 +2,7 @@ import type { RouteKey, RouteQuery } from '#api';
 import type { Among } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import type { Handlers } from '../handler.ts';
+import type { CalendarUnit } from '../query-thread/calendar-sums.ts';
 import { rateLimitsBody } from '../rate-limits.ts';
 import { readAmong } from '../read-query.ts';
 import { instantText } from '../request-summary.ts';
@@ -122,7 +123,7 @@ type ModelChoice = { readonly model_of: keyof typeof modelDimension };
 const unknown = 'unknown';
 
 async function dailyBody(ask: Ask, query: RouteQuery<'stats.daily'>, range: Chosen) {
-  const buckets = await calendarSums(ask, query, range, ({ date }) => date);
+  const buckets = await calendarSums(ask, query, range, { unit: 'day', keyOf: ({ date }) => date });
   return {
     dailyStats: [...buckets]
       .sort(([one], [other]) => (one < other ? -1 : 1))
@@ -133,7 +134,7 @@ async function dailyBody(ask: Ask, query: RouteQuery<'stats.daily'>, range: Chos
 }
 
 async function hourlyBody(ask: Ask, query: RouteQuery<'stats.hourly'>, range: Chosen) {
-  const buckets = await calendarSums(ask, query, range, ({ hour }) => hour);
+  const buckets = await calendarSums(ask, query, range, { unit: 'hour-of-day', keyOf: ({ hour }) => hour });
   const whole = addUp([...buckets.values()].flat());
   return {
     hourlyStats: [...buckets]
@@ -147,15 +148,17 @@ async function hourlyBody(ask: Ask, query: RouteQuery<'stats.hourly'>, range: Ch
   };
 }
 
-/** Sums of quarter hours and models, by their place in the calendar. */
+/** Sums of days or hours and models, by their place in the calendar. */
 async function calendarSums<Key>(
   ask: Ask,
   query: ModelChoice & { readonly tz: string },
   range: Chosen,
-  keyOf: (place: CalendarPlace) => Key,
+  { unit, keyOf }: { readonly unit: CalendarUnit; readonly keyOf: (place: CalendarPlace) => Key },
 ): Promise<Map<Key, SumRow[]>> {
   const { placeOf } = zoneCalendar(query.tz);
-  const rows = await askForSums(ask, { ...range, by: ['quarter', modelDimension[query.model_of]] });
+  const calendar = { zone: query.tz, unit };
+  const by = ['quarter', modelDimension[query.model_of]] as const;
+  const rows = await askForSums(ask, { ...range, by, calendar });
   const keys = new Map<number, Key>();
   return groupRows(rows, ({ values }) => {
     const quarter = Number(values[0]);

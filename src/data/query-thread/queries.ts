@@ -12,6 +12,7 @@ import type {
   ValuesSearch,
 } from '#store';
 import { blockQueries } from './block-queries.ts';
+import { calendarSums } from './calendar-sums.ts';
 import { conversationQueries } from './conversation-queries.ts';
 import type { QuerySources } from './query-sources.ts';
 import { type ConversationSearch, searchConversations } from './search-conversations.ts';
@@ -28,6 +29,7 @@ export const queries = {
   'derived.health': ({ derived }: QuerySources, _input: undefined): Promise<DerivedHealth> =>
     derived.health(),
   'statistics.sums': ({ derived }: QuerySources, query: SumsQuery) => derived.statistics.sums(query),
+  'statistics.calendar': calendarSums,
   'statistics.latencies': ({ derived }: QuerySources, query: LatenciesQuery) =>
     derived.statistics.latencies(query),
   'statistics.tools': ({ derived }: QuerySources, query: ToolsQuery) => derived.statistics.tools(query),

@@ -21,7 +21,7 @@ import {
   measuresOf,
 } from './measures.ts';
 import type { NameReader } from './name-reader.ts';
-import { outcomeClasses } from './request-row.ts';
+import { outcomeClasses, quarterMs } from './request-row.ts';
 import { latencyLevels, levelsFor, toolLevels } from './rollup-levels.ts';
 import type {
   AgentSums,
@@ -55,6 +55,15 @@ export class SqlStatistics implements Statistics {
     this.#engine = engine;
     this.#names = names;
     this.#index = index;
+  }
+
+  async recorded(): Promise<{ readonly fromMs: number; readonly toMs: number } | undefined> {
+    const [row] = await this.#engine.all<{ first: number | null; last: number | null }>(
+      'SELECT (SELECT min(quarter) FROM rollups) AS first, (SELECT max(quarter) FROM rollups) AS last',
+      [],
+    );
+    if (row === undefined || row.first === null || row.last === null) return undefined;
+    return { fromMs: row.first * quarterMs, toMs: (row.last + 1) * quarterMs };
   }
 
   async sums(query: SumsQuery): Promise<Sums[]> {

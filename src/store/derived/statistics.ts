@@ -5,6 +5,8 @@ import type { Period } from './statistics-range.ts';
 
 /** Sums and distributions over all requests. Times are milliseconds since 1970, ranges half open; absent = no end. */
 export interface Statistics {
+  /** The quarter hours in which there are requests, from the first to the last; undefined without any. */
+  recorded(): Promise<{ readonly fromMs: number; readonly toMs: number } | undefined>;
   /**
    * One row for each combination that occurs, without order. With a query or by tool it looks at each request and rejects
    * with `too-slow` when those are too many.
