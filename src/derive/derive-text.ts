@@ -18,9 +18,13 @@ export function deriveText(facts: Store, derived: DerivedStore, known = new Know
       const endMs = performance.now() + piece.ms;
       const places: TextPlace[] = [];
       let through = await derived.position('text');
+      // Never ahead of the rows by which it is found out what was deleted.
+      const end = await derived.position('requests');
       let listed: StoredExchange[];
       do {
-        listed = await facts.storedAfter(through, exchangesAtOnce);
+        listed = (await facts.storedAfter(through, exchangesAtOnce)).filter(
+          ({ sequence }) => sequence <= end,
+        );
         for (const each of listed) {
           if (performance.now() >= endMs && places.length > 0) break;
           const exchange = (await facts.exchange(each.id)) ?? each;

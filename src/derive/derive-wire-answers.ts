@@ -11,7 +11,10 @@ export function deriveWireAnswers(facts: Store, derived: DerivedStore): Step {
   return {
     name: 'wire-answers',
     async run() {
-      const exchanges = await facts.storedAfter(await derived.position('wire-answers'), exchangesPerPiece);
+      const listed = await facts.storedAfter(await derived.position('wire-answers'), exchangesPerPiece);
+      // Never ahead of the rows by which it is found out what was deleted.
+      const end = await derived.position('requests');
+      const exchanges = listed.filter(({ sequence }) => sequence <= end);
       const last = exchanges.at(-1);
       if (last === undefined) return 'idle';
       await derived.join.append(exchanges.flatMap(wireRequest), last.sequence);

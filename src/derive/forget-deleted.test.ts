@@ -259,6 +259,34 @@ describe('what is deleted from the facts', () => {
       expect(readFileSync(directory.join(name), 'latin1'), name).not.toMatch(/anarycanary|canaryfile/);
   });
 
+  it('SEC-18: lends no number of a name that a reader remembers to another one', async () => {
+    const reader = await openDerivedStore(
+      { engine: 'sqlite', path: directory.join('throughline.db') },
+      { role: 'reader' },
+    );
+    opened.push(reader);
+    const sessions = async () =>
+      (await reader.statistics.sessions({ limit: 9 })).map(({ sessionId }) => sessionId);
+    await facts.commit({ exchanges: [said(1, 'one', ['a'])], positions: [] });
+    await deriveAll();
+    expect(await sessions()).toEqual(['one']);
+    await facts.delete({});
+    await deriveAll();
+    await facts.commit({ exchanges: [said(2, 'two', ['b'])], positions: [] });
+    await deriveAll();
+    expect(await sessions()).toEqual(['two']);
+  });
+
+  it('SEC-18: is never derived further than it can be found out that it was deleted', async () => {
+    await facts.commit({ exchanges: [said(1, 's1', ['the walrus sings'])], positions: [] });
+    for (const step of [deriveWireAnswers(facts, derived), deriveText(facts, derived)]) await step.run();
+    expect(await derived.position('wire-answers')).toBe(0);
+    expect(await sessionsFor('walrus')).toEqual([]);
+    await deriveAll();
+    expect(await derived.position('wire-answers')).toBe(1);
+    expect(await sessionsFor('walrus')).toEqual(['s1']);
+  });
+
   it('is forgotten by a process that begins in the middle of it', async () => {
     const many = Array.from({ length: 130 }, (_, number) =>
       said(number, 's1', [`line ${number} of the walrus`]),

@@ -1,7 +1,7 @@
 import { RecentMap } from '../recent-map.ts';
 import type { SqlSession } from '../sql-engine.ts';
 
-/** Names and their numbers, as they are read. A name keeps its number as long as the file exists. */
+/** Names and their numbers, as they are read. A number never means another name. */
 export class NameReader {
   readonly #session: Pick<SqlSession, 'all'>;
   readonly #texts = new RecentMap<number, string>(16_384);

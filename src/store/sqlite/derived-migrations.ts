@@ -14,8 +14,9 @@ const migrations: readonly Migration[] = [
     version: 1,
     name: 'requests',
     sql: `
+-- AUTOINCREMENT: readers remember names, and the number of a forgotten one must not mean another.
 CREATE TABLE names (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   text TEXT NOT NULL UNIQUE
 );
 CREATE TABLE positions (
