@@ -12,7 +12,10 @@ export function readPageCursor(text: string): { readonly atMs: number; readonly 
   const [, time, at] =
     /^(-?\d{1,16})\.(.*)$/s.exec(Buffer.from(text.slice(0, cursorCharactersMax), 'base64url').toString()) ??
     [];
-  if (time === undefined || at === undefined)
-    throw new ApiProblem('bad-parameter', 'The parameter cursor is not one that an earlier page gave.');
+  if (time === undefined || at === undefined) throw foreignCursor();
   return { atMs: Number(time), at };
+}
+
+export function foreignCursor(): ApiProblem {
+  return new ApiProblem('bad-parameter', 'The parameter cursor is not one that an earlier page gave.');
 }

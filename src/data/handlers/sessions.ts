@@ -1,8 +1,9 @@
 import type { RouteBody, RouteKey } from '#api';
+import { asArray, parseJson } from '#formats';
 import type { DerivedSession, Measures } from '#store';
 import { ApiProblem } from '../api-problem.ts';
 import type { Handlers } from '../handler.ts';
-import { readPageCursor, writePageCursor } from '../page-cursor.ts';
+import { foreignCursor, readPageCursor, writePageCursor } from '../page-cursor.ts';
 import type { ThreadItem, ThreadPlace } from '../query-thread/session-queries.ts';
 import { instantText, requestSummary } from '../request-summary.ts';
 import type { Ask } from '../sum-rows.ts';
@@ -108,7 +109,7 @@ export function sessionHandlers(ask: Ask): Handlers<SessionRoute> {
         sessionId: session,
         fromMs: since,
         toMs: before,
-        before: place && { atMs: place.atMs, callId: place.at },
+        before: place && { atMs: place.atMs, ...touchedAt(place.at) },
         limit: limit + 1,
       });
       const page = touches.slice(0, limit);
@@ -125,7 +126,10 @@ export function sessionHandlers(ask: Ask): Handlers<SessionRoute> {
             requestId: touch.requestId ?? null,
             entry: touch.entryId ?? null,
           })),
-          nextCursor: cursorAfter(page, touches.length > limit, (touch) => [touch.atMs, touch.callId]),
+          nextCursor: cursorAfter(page, touches.length > limit, (touch) => [
+            touch.atMs,
+            JSON.stringify([touch.callId, touch.path]),
+          ]),
         },
       };
     },
@@ -149,11 +153,16 @@ function cursorAfter<Row>(
   return hasMore && last !== undefined ? writePageCursor(...atEnd(last)) : null;
 }
 
+function touchedAt(at: string): { readonly callId: string; readonly path: string } {
+  const [callId, path] = asArray(parseJson(at));
+  if (typeof callId !== 'string' || typeof path !== 'string') throw foreignCursor();
+  return { callId, path };
+}
+
 function threadPlace(cursor: string): ThreadPlace {
   const { atMs, at } = readPageCursor(cursor);
   const [, kind, number] = /^(entry|request)\.(\d{1,15})$/.exec(at) ?? [];
-  if (kind === undefined)
-    throw new ApiProblem('bad-parameter', 'The parameter cursor is not one that an earlier page gave.');
+  if (kind === undefined) throw foreignCursor();
   return { atMs, kind: kind === 'entry' ? 'entry' : 'request', number: Number(number) };
 }
 

@@ -52,6 +52,8 @@ export interface TouchPage {
 export interface TouchPlace {
   readonly atMs: number;
   readonly callId: string;
+  /** One call may work on several files. */
+  readonly path: string;
 }
 
 export interface FoundTouch extends FileTouch {

@@ -45,7 +45,12 @@ export class SqlDerivedFiles implements DerivedFiles {
       session !== undefined && ['t.session = ?', session],
       fromMs !== undefined && ['t.at_ms >= ?', fromMs],
       toMs !== undefined && ['t.at_ms < ?', toMs],
-      before !== undefined && ['(t.at_ms, t.call) < (?, ?)', before.atMs, before.callId],
+      before !== undefined && [
+        '(t.at_ms, t.call, t.path) < (?, ?, ?)',
+        before.atMs,
+        before.callId,
+        before.path,
+      ],
     );
     const rows = await this.#engine.all<TouchRow>(
       // Of a call that was seen on the wire and in a transcript, the wire says more.
@@ -53,7 +58,7 @@ export class SqlDerivedFiles implements DerivedFiles {
        FROM file_touches t LEFT JOIN requests r ON t.source = 0 AND r.sequence = t.place
        WHERE ${where} AND (t.source = 0 OR NOT EXISTS
          (SELECT 1 FROM file_touches o WHERE o.call = t.call AND o.path = t.path AND o.source = 0))
-       ORDER BY t.at_ms DESC, t.call DESC LIMIT ?`,
+       ORDER BY t.at_ms DESC, t.call DESC, t.path DESC LIMIT ?`,
       [...values, limit],
     );
     const found: FoundTouch[] = [];
