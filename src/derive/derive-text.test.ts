@@ -5,6 +5,7 @@ import { parseQuery, parseWords } from '#search';
 import {
   type DerivedStore,
   type ExchangeToStore,
+  type FoundTouch,
   openDerivedStore,
   openStore,
   type Store,
@@ -191,6 +192,38 @@ describe('what was said', () => {
     expect(await search('common')).toMatchObject({ isComplete: true, sessions: [{ matches: 1200 }] });
     expect(await search('common', { matchesMax: 100 })).toMatchObject({ isComplete: false });
     expect(await search('common', { timeMs: 0 })).toMatchObject({ isComplete: false });
+  });
+
+  it('is looked at so often and no more, however many sessions have it', async () => {
+    const said = [{ kind: 'text', role: 'user', text: 'the walrus.sings' }] as const;
+    const places = Array.from({ length: 30 }, (_, number) => ({
+      ...({ source: 'wire', place: 10 + number, sessionId: `w${number}`, agentId: undefined } as const),
+      ...{ atMs: number, said },
+    }));
+    await derived.text.append(places, 'text', 40);
+    for (const words of ['walrus', '"walrus.sings"']) {
+      const few = await search(words, { matchesMax: 10, limit: 100 });
+      expect(few).toMatchObject({ total: 10, isComplete: false });
+      expect(await search(words, { matchesMax: 100, limit: 100 })).toMatchObject({
+        total: 30,
+        isComplete: true,
+      });
+    }
+  });
+
+  it('touches files that pages list without leaving one of the same call out', async () => {
+    const file = (path: string) => ({ callId: 'c', tool: 'apply_patch', access: 'write', path }) as const;
+    const place = { source: 'wire', place: 10, sessionId: 'w', agentId: undefined, atMs: 1 } as const;
+    const touched = ['/a', '/b', '/c'].map(file);
+    await derived.text.append([{ ...place, said: [], touched }], 'text', 10);
+    const paths: string[] = [];
+    for (let before: FoundTouch | undefined; ; ) {
+      const [next] = await derived.files.touches({ sessionId: 'w', before, limit: 1 });
+      if (next === undefined) break;
+      paths.push(next.path);
+      before = next;
+    }
+    expect(paths).toEqual(['/c', '/b', '/a']);
   });
 });
 

@@ -149,15 +149,31 @@ export class SqlDerivedText implements DerivedText {
     const enoughMs = startedAtMs + (search.foundTimeMs ?? search.timeMs);
     const keys = await this.#conditionOf(search);
     const hits: Hit[] = [];
+    const known = new Map<number, boolean>();
+    const passes = async ({ block }: Hit) => {
+      if (!known.has(block))
+        known.set(block, performance.now() < deadline && (await this.#says(block, search.words)));
+      return known.get(block);
+    };
+    let isWhole = true;
     for await (const { blocks, isAll } of matchingBlocks(this.#engine, match)) {
-      if (blocks.length > 0)
-        hits.push(...(await this.#placesOf(blocks, search, { keys, isExact: match.isExact, deadline })));
+      for (let left = blocks; left.length > 0; ) {
+        const limit = search.matchesMax - hits.length;
+        const places = await this.#placesOf(left, search, { keys, limit });
+        for (const place of places) if (match.isExact || (await passes(place))) hits.push(place);
+        if (places.length < limit) break;
+        isWhole = false;
+        if (hits.length >= search.matchesMax || performance.now() >= deadline)
+          return { hits, isComplete: false };
+        const last = places.at(-1)!.block;
+        left = left.filter(({ block }) => block < last);
+      }
       const nowMs = performance.now();
-      if (isAll) return { hits, isComplete: nowMs < deadline || match.isExact };
+      if (isAll) return { hits, isComplete: isWhole && (nowMs < deadline || match.isExact) };
       const isLate = nowMs >= deadline || (hits.length > 0 && nowMs >= enoughMs);
       if (hits.length >= search.matchesMax || isLate) return { hits, isComplete: false };
     }
-    return { hits, isComplete: true };
+    return { hits, isComplete: isWhole };
   }
 
   async #conditionOf({ keys, nowMs, zone }: TextSearch): Promise<Condition | undefined> {
@@ -168,7 +184,7 @@ export class SqlDerivedText implements DerivedText {
   async #placesOf(
     blocks: readonly { block: number }[],
     search: TextSearch,
-    { keys, isExact, deadline }: { keys: Condition | undefined; isExact: boolean; deadline: number },
+    { keys, limit }: { keys: Condition | undefined; limit: number },
   ): Promise<Hit[]> {
     const where: string[] = [];
     const values: SqlValue[] = [JSON.stringify(blocks.map(({ block }) => block))];
@@ -188,26 +204,25 @@ export class SqlDerivedText implements DerivedText {
       );
     }
     const found = await this.#engine.all<PlaceRow>(
-      `SELECT p.block, p.session, p.source, p.place, p.at_ms, p.role, b.kind,
-              ${isExact ? 'NULL' : 'b.packed'} AS packed
+      // A text of every session has as many places: no more of them are read than are looked at.
+      `SELECT p.block, p.session, p.source, p.place, p.at_ms, p.role, b.kind
        FROM json_each(?) AS wanted
        CROSS JOIN text_blocks b ON b.id = wanted.value
        CROSS JOIN text_places p ON p.block = b.id
        WHERE 1 ${where.join(' ')}
-       ORDER BY p.block DESC, p.at_ms DESC`,
-      values,
+       ORDER BY p.block DESC, p.at_ms DESC LIMIT ?`,
+      [...values, limit],
     );
-    if (isExact) return found.map(hitFrom);
-    const passes = new Map<number, boolean>();
-    return found
-      .filter(({ block, packed }) => {
-        if (!passes.has(block)) {
-          if (performance.now() >= deadline) return false;
-          passes.set(block, findInText(search.words, textOf(packed!)) !== undefined);
-        }
-        return passes.get(block);
-      })
-      .map(hitFrom);
+    return found.map(hitFrom);
+  }
+
+  /** Whether a text has what the index can only guess at. */
+  async #says(block: number, words: Query): Promise<boolean> {
+    const [row] = await this.#engine.all<{ packed: Uint8Array }>(
+      'SELECT packed FROM text_blocks WHERE id = ?',
+      [block],
+    );
+    return row !== undefined && findInText(words, textOf(row.packed)) !== undefined;
   }
 
   async #foundSession(group: Group, { words, snippetsMax }: TextSearch): Promise<FoundSession> {
@@ -256,7 +271,6 @@ interface PlaceRow {
   at_ms: number;
   role: number;
   kind: number;
-  packed: Uint8Array | null;
 }
 
 interface Hit {

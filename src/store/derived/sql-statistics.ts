@@ -79,7 +79,8 @@ export class SqlStatistics implements Statistics {
     const plan = planRange(query, isOneByOne ? [] : levelsFor(columns), query.periods);
     const selected = [...keys, ...measureNames].map((name) => `r.${name}`).join(', ');
     const requests = byTool ? measuresWithTools : 'request_measures';
-    const inTime = isOneByOne ? ' AND within_time()' : '';
+    // It names a column of `r`: SQLite would ask it once for each span otherwise.
+    const inTime = isOneByOne ? ' AND (r.received_at_ms < 0 OR within_time())' : '';
     const parts = partsOf(plan, { requests }, `${filter.condition}${chosen.condition}${inTime}`);
     if (parts.length === 0) return [];
     const sources = parts.map(({ from }) => `SELECT s.period, ${selected} ${from}`);
