@@ -115,7 +115,7 @@ export class JournalTail {
     const isCoreDead = this.#isCoreDead;
     const current = segments.find((segment) => segment.number >= this.#segmentNumber);
     if (current === undefined && isCoreDead) return this.#interrupt();
-    if (current === undefined) return this.#returnToLast();
+    if (current === undefined) return this.#wasFoundDead ? nothing : this.#returnToLast();
     if (current.number !== this.#segmentNumber) {
       if (!this.#isGapCertain()) return nothing;
       this.#moveTo(current.number);
@@ -211,7 +211,10 @@ export class JournalTail {
     return this.#gapSeenIn !== this.#directory;
   }
 
-  /** A core lives that was taken for dead before we began: its last segment was passed too early. */
+  /**
+   * A core lives that was taken for dead before we began: its last segment was passed too early. One that looks dead
+   * left nothing behind it; to read its last segment with each start would try to store all of it again.
+   */
   #returnToLast(): TailStep {
     const last = this.#directory.segments.at(-1);
     if (last === undefined || this.#readOffset > 0) return nothing;

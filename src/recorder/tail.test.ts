@@ -148,6 +148,17 @@ describe('the death of a core', () => {
     expect(await later(tail)).toContain(next);
   });
 
+  it('is believed when all was stored before: nothing is read, and nothing stored, a second time', async () => {
+    const journal = await home.journal();
+    await write(journal);
+    await journal.close();
+    const position = { coreId: journal.coreId, segmentNumber: 2, offset: 0 };
+    const tail = follow({ positions: new Map([[journal.coreId, position]]), isAlive: () => false });
+    expect([...(await later(tail)), ...(await later(tail)), ...(await later(tail))]).toEqual([]);
+    expect(tail.journal(journal.coreId)).toMatchObject({ hasEnded: true });
+    expect(tail.journal(journal.coreId)!.position()).toEqual(position);
+  });
+
   it('is never read from a pid of another namespace', async () => {
     const elsewhere = processStartToken(process.pid)!.replace(/\d+$/, '1');
     const journal = await home.journal({ startToken: elsewhere });
