@@ -755,7 +755,7 @@ export const compatibleRoutes: Readonly<Record<string, CompatibleRoute>> = {
     keys: {
       '': {
         always: 'server providers storage subagents routing',
-        added: 'core default_provider routes journal recorder transcripts log',
+        added: 'core default_provider routes journal recorder transcripts prices log',
       },
       // Its names are those of the file: nobody reads the old ones in Pascal case with nanoseconds.
       server: 'free',
@@ -763,6 +763,7 @@ export const compatibleRoutes: Readonly<Record<string, CompatibleRoute>> = {
       journal: 'free',
       recorder: 'free',
       transcripts: 'free',
+      prices: 'free',
       log: 'free',
       providers: 'map',
       ...providerShape('providers.*'),
