@@ -1,4 +1,5 @@
 import { type ExchangeFilter, type RequestQuery, StoreError } from '#store';
+import { readExchanges } from './read-exchanges.ts';
 import { readQuery } from './read-query.ts';
 import type { StoreAccess } from './store-access.ts';
 import type { RowPage, RowRange } from './stored-rows.ts';
@@ -38,9 +39,8 @@ export async function foundRows(
     ...place,
     limit: Math.min(limit, foundRowsMax),
   });
-  const rows = await access.use((store) => Promise.all(requests.map(({ id }) => store.exchange(id))));
-  // What was deleted since it was derived is left out.
-  return { rows: rows.filter((row) => row !== undefined), next };
+  const ids = requests.map(({ id }) => id);
+  return { rows: await access.use((store) => readExchanges(store, ids)), next };
 }
 
 /** How many there are. Throws `too-slow` when that took too long to find out: a wrong number would be no help. */

@@ -24,6 +24,8 @@ export interface Comparison {
 
 /** Beyond so many different blocks the middle is shown as replaced as a whole. */
 const tableMax = 4_000_000;
+/** Removed blocks among which the one is looked for that an added one replaced. */
+const nearestMax = 200;
 
 /** What changed from one request to another, block by block, by the hashes of the blocks. */
 export function compareOutlines(before: readonly OutlineBlock[], after: readonly OutlineBlock[]): Comparison {
@@ -95,8 +97,9 @@ function lengthsOf(before: readonly OutlineBlock[], after: readonly OutlineBlock
 /** Rows in order; equal blocks are joined, and a block that another one of its kind replaced is one row. */
 class RowList {
   readonly #rows: ComparedRow[] = [];
-  /** Rows with removed blocks that nothing has replaced yet. */
+  /** Rows with removed blocks that something may have replaced: those from `#removedFrom` on. */
   #removed: number[] = [];
+  #removedFrom = 0;
 
   get all(): readonly ComparedRow[] {
     return this.#rows;
@@ -104,6 +107,7 @@ class RowList {
 
   same(before: OutlineBlock, after: OutlineBlock): void {
     this.#removed = [];
+    this.#removedFrom = 0;
     const last = this.#rows.at(-1);
     if (last?.change === 'same') {
       this.#rows[this.#rows.length - 1] = {
@@ -122,15 +126,28 @@ class RowList {
   }
 
   added(after: OutlineBlock): void {
-    const place = this.#removed.findIndex((row) => isSameKind(this.#rows[row], after));
-    if (place < 0) {
+    const row = this.#replacedBy(after);
+    if (row === undefined) {
       this.#rows.push({ change: 'added', after });
+      // What comes after this one must not stand before it.
+      this.#removedFrom = this.#removed.length;
       return;
     }
-    const [row] = this.#removed.splice(0, place + 1).slice(-1);
-    const replaced = this.#rows[row!];
+    const replaced = this.#rows[row];
     if (replaced?.change === 'removed')
-      this.#rows[row!] = { change: 'changed', before: replaced.before, after };
+      this.#rows[row] = { change: 'changed', before: replaced.before, after };
+  }
+
+  /** The next removed block of the same kind, among the nearest ones; what lies before it stays removed. */
+  #replacedBy(after: OutlineBlock): number | undefined {
+    const end = Math.min(this.#removed.length, this.#removedFrom + nearestMax);
+    for (let at = this.#removedFrom; at < end; at += 1) {
+      const row = this.#removed[at]!;
+      if (!isSameKind(this.#rows[row], after)) continue;
+      this.#removedFrom = at + 1;
+      return row;
+    }
+    return undefined;
   }
 }
 

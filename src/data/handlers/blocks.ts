@@ -1,10 +1,10 @@
 import type { RouteBody, RouteKey } from '#api';
-import { asObject, asText } from '#formats';
 import type { ComparedRow } from '#outline';
 import { ApiProblem } from '../api-problem.ts';
 import { findExchange } from '../find-exchange.ts';
 import type { Handlers } from '../handler.ts';
 import { JsonText } from '../json-text.ts';
+import type { BlockMedia } from '../query-thread/block-queries.ts';
 import type { StoreAccess } from '../store-access.ts';
 import { inlineBytesMax } from '../stored-body.ts';
 import type { Ask } from '../sum-rows.ts';
@@ -28,15 +28,17 @@ export function blockHandlers(access: StoreAccess, ask: Ask): Handlers<BlockRout
 
     'blocks.one': async ({ id, query, isHead }) => {
       const requestId = await idOf(id);
-      const found = await ask('blocks.one', { id: requestId, at: query.at });
-      if (found === undefined) throw new ApiProblem('not-found', 'Request not found');
-      if (found === 'no-block')
-        throw new ApiProblem(
-          'not-found',
-          `There is nothing at ${query.at}. The outline of the request lists what there is.`,
-        );
-      const { outline, json } = found;
-      if (query.form === 'media') return media(json, `${requestId}-${query.at}`, isHead);
+      const at = query.at;
+      if (query.form === 'media') {
+        const media = present(await ask('blocks.media', { id: requestId, at }), at);
+        if (media === 'no-bytes')
+          throw new ApiProblem(
+            'bad-parameter',
+            'The block holds no bytes of its own: leave out the parameter form.',
+          );
+        return mediaResponse(media, `${requestId}-${at}`, isHead);
+      }
+      const { outline, json } = present(await ask('blocks.one', { id: requestId, at }), at);
       const isCut = json === undefined || json.length > inlineBytesMax;
       return { body: { requestId, outline, block: isCut ? null : new JsonText(json), isCut } };
     },
@@ -61,27 +63,28 @@ export function blockHandlers(access: StoreAccess, ask: Ask): Handlers<BlockRout
   };
 }
 
+/** Throws `not-found` for a request or a block that is not there. */
+function present<T extends object | 'no-bytes'>(found: T | 'no-block' | undefined, at: string): T {
+  if (found === undefined) throw new ApiProblem('not-found', 'Request not found');
+  if (found === 'no-block')
+    throw new ApiProblem(
+      'not-found',
+      `There is nothing at ${at}. The outline of the request lists what there is.`,
+    );
+  return found as T;
+}
+
 function rowBody(row: ComparedRow): RouteBody<'blocks.compare'>['rows'][number] {
   if (row.change !== 'same') return row;
   const [before, after] = row.from;
   return { change: 'same', before, after, blocks: row.count, bytes: row.bytes };
 }
 
-/** The bytes of an image, a document or the like. */
-function media(json: string | undefined, name: string, isHead: boolean): Response {
-  const block = asObject(json === undefined ? undefined : JSON.parse(json));
-  const source = asObject(block?.source);
-  if (source?.type !== 'base64' || typeof source.data !== 'string')
-    throw new ApiProblem(
-      'bad-parameter',
-      'The block holds no bytes of its own: leave out the parameter form.',
-    );
-  const bytes = Buffer.from(source.data, 'base64');
-  const type = asText(source.media_type, 64) ?? '';
-  const isShown = shownMediaTypes.has(type);
-  return new Response(isHead ? null : bytes, {
+function mediaResponse({ bytes, mediaType }: BlockMedia, name: string, isHead: boolean): Response {
+  const isShown = shownMediaTypes.has(mediaType);
+  return new Response(isHead ? null : new Uint8Array(bytes), {
     headers: {
-      'content-type': isShown ? type : 'application/octet-stream',
+      'content-type': isShown ? mediaType : 'application/octet-stream',
       'content-length': String(bytes.length),
       'content-disposition': `${isShown ? 'inline' : 'attachment'}; filename="${name}"`,
       'content-security-policy': "sandbox; default-src 'none'; frame-ancestors 'none'",

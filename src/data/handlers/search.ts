@@ -6,6 +6,7 @@ import { exportRequests, exportTypes, type PricedExchange } from '../export-requ
 import type { Handlers } from '../handler.ts';
 import { readCursor, writeCursor } from '../list-cursor.ts';
 import type { QueryThread } from '../query-thread/start.ts';
+import { readExchanges } from '../read-exchanges.ts';
 import { readQuery } from '../read-query.ts';
 import { instantText, requestSummary } from '../request-summary.ts';
 import type { StoreAccess } from '../store-access.ts';
@@ -206,13 +207,13 @@ export function searchHandlers({
 
 /** Rows of what was found, with what each cost. What was deleted since it was derived is left out. */
 async function rowsOf(store: Store, found: readonly FoundRequest[]): Promise<PricedExchange[]> {
-  const rows: PricedExchange[] = [];
-  for (const { id, costNanos } of found) {
-    const exchange = await store.exchange(id);
-    const costUsd = costNanos === undefined ? null : costNanos / 1e9;
-    if (exchange !== undefined) rows.push({ ...exchange, costUsd });
-  }
-  return rows;
+  const costs = new Map(found.map(({ id, costNanos }) => [id, costNanos]));
+  const rows = await readExchanges(store, [...costs.keys()]);
+  return rows.map((row) => ({ ...row, costUsd: costUsd(costs.get(row.id)) }));
+}
+
+function costUsd(nanos: number | undefined): number | null {
+  return nanos === undefined ? null : nanos / 1e9;
 }
 
 function split(query: Query) {

@@ -1,6 +1,6 @@
 import type { ExchangeId } from '#exchange';
 import { headerValue } from '#exchange';
-import { dialectOf, understandAnswer } from '#formats';
+import { asObject, asText, dialectOf, understandAnswer } from '#formats';
 import {
   type BlockContent,
   blocksOfAnswer,
@@ -29,6 +29,17 @@ export interface FoundBlock {
   readonly json: string | undefined;
 }
 
+export interface BlockMedia {
+  readonly bytes: Uint8Array;
+  /** As the client says. */
+  readonly mediaType: string;
+}
+
+interface BlockPlace {
+  readonly id: ExchangeId;
+  readonly at: string;
+}
+
 export interface ComparedExchanges {
   /** undefined when there is none. */
   readonly before: ExchangeId | undefined;
@@ -44,20 +55,26 @@ export const blockQueries = {
       return exchange && outlineOf(store, exchange);
     }),
 
-  'blocks.one': (
-    { facts }: QuerySources,
-    { id, at }: { readonly id: ExchangeId; readonly at: string },
-  ): Promise<FoundBlock | 'no-block' | undefined> =>
-    facts.use(async (store) => {
-      const exchange = await store.exchange(id);
-      if (exchange === undefined) return undefined;
-      const blocks = at.startsWith('a')
-        ? await answerBlocks(store, exchange)
-        : await requestBlocks(store, exchange);
-      if (typeof blocks === 'string') return 'no-block';
-      for (const { outline, value } of blocks) if (outline.at === at) return { outline, json: jsonOf(value) };
-      return 'no-block';
-    }),
+  'blocks.one': async (
+    sources: QuerySources,
+    place: BlockPlace,
+  ): Promise<FoundBlock | 'no-block' | undefined> => {
+    const block = await blockAt(sources, place);
+    if (block === undefined || block === 'no-block') return block;
+    return { outline: block.outline, json: jsonOf(block.value) };
+  },
+
+  /** The bytes that an image, a document or the like holds. */
+  'blocks.media': async (
+    sources: QuerySources,
+    place: BlockPlace,
+  ): Promise<BlockMedia | 'no-bytes' | 'no-block' | undefined> => {
+    const block = await blockAt(sources, place);
+    if (block === undefined || block === 'no-block') return block;
+    const source = asObject(asObject(block.value)?.source);
+    if (source?.type !== 'base64' || typeof source.data !== 'string') return 'no-bytes';
+    return { bytes: Buffer.from(source.data, 'base64'), mediaType: asText(source.media_type, 64) ?? '' };
+  },
 
   /** Without `other`: with the one before it that the same agent sent; with nothing when it is the first. */
   'blocks.compare': (
@@ -79,6 +96,22 @@ export const blockQueries = {
       return { before: old?.id, comparison: compareOutlines(sides[0]!, sides[1]!), problems };
     }),
 } as const;
+
+function blockAt(
+  { facts }: QuerySources,
+  { id, at }: BlockPlace,
+): Promise<BlockContent | 'no-block' | undefined> {
+  return facts.use(async (store) => {
+    const exchange = await store.exchange(id);
+    if (exchange === undefined) return undefined;
+    const blocks = at.startsWith('a')
+      ? await answerBlocks(store, exchange)
+      : await requestBlocks(store, exchange);
+    if (typeof blocks === 'string') return 'no-block';
+    for (const block of blocks) if (block.outline.at === at) return block;
+    return 'no-block';
+  });
+}
 
 /** The blocks of both bodies. */
 export async function outlineOf(store: Store, exchange: StoredExchange): Promise<ExchangeOutline> {
