@@ -1,8 +1,9 @@
 import type { JoinRate } from '#store';
 import type { QueryThread } from './query-thread/start.ts';
 
-/** Counting takes up to some tens of milliseconds of the query thread. */
-const ageMsMax = 5_000;
+const pauseMsMin = 5_000;
+/** However many answers there are, counting them takes a small part of the query thread's time. */
+const pausePerCount = 20;
 
 /**
  * How transcripts and the wire meet, as it was known last; asking for it begins to count anew when that is some time ago.
@@ -13,22 +14,24 @@ export function createJoinRate(
   clockMs: () => number,
 ): () => JoinRate | undefined {
   let rate: JoinRate | undefined;
-  let countedAtMs = Number.NEGATIVE_INFINITY;
+  let nextCountAtMs = Number.NEGATIVE_INFINITY;
   let isCounting = false;
 
   async function count(from: Pick<QueryThread, 'ask'>): Promise<void> {
     isCounting = true;
+    const beganAtMs = clockMs();
     try {
       rate = await from.ask('conversations.joinRate', undefined);
     } catch {
       // Whatever is wrong with what is derived, its own part of health says it.
     }
-    countedAtMs = clockMs();
+    const tookMs = clockMs() - beganAtMs;
+    nextCountAtMs = clockMs() + Math.max(pauseMsMin, pausePerCount * tookMs);
     isCounting = false;
   }
 
   return () => {
-    if (query !== undefined && !isCounting && clockMs() - countedAtMs > ageMsMax) void count(query);
+    if (query !== undefined && !isCounting && clockMs() > nextCountAtMs) void count(query);
     return rate;
   };
 }

@@ -11,8 +11,8 @@ export interface CalendarPlace {
 }
 
 /**
- * Days and hours of a time zone for UTC quarter hours. The offset of every zone is a whole number of them, so a quarter
- * hour never belongs to two hours or days.
+ * Days and hours of a time zone for UTC quarter hours. Since 1972 the offset of every zone is a whole number of them, so
+ * a quarter hour never belongs to two hours or days; nothing was recorded before.
  * @param zone a name that `Intl` knows
  */
 export function zoneCalendar(zone: string): {
