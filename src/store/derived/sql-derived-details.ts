@@ -3,6 +3,7 @@ import type { DerivedDetails, RateLimitPoint, RateLimitsQuery, RequestDetails } 
 import type { DerivedTables } from './derived-tables.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
+import { queryTimeMs } from './query-time.ts';
 
 const minuteMs = 60_000;
 
@@ -76,7 +77,7 @@ async function rateLimits(
   engine: SqlEngine<DerivedTables>,
   { fromMs, toMs, provider, window, limit }: RateLimitsQuery,
 ): Promise<RateLimitPoint[]> {
-  const where = ['l.minute BETWEEN ? AND ?', 'l.at_ms >= ?', 'l.at_ms < ?'];
+  const where = ['within_time()', 'l.minute BETWEEN ? AND ?', 'l.at_ms >= ?', 'l.at_ms < ?'];
   const values: SqlValue[] = [Math.floor(fromMs / minuteMs), Math.floor(toMs / minuteMs), fromMs, toMs];
   if (provider !== undefined) {
     where.push('p.text = ?');
@@ -86,7 +87,7 @@ async function rateLimits(
     where.push('w.text = ?');
     values.push(window);
   }
-  const rows = await engine.all<LimitRow>(
+  const rows = await engine.limited(queryTimeMs).all<LimitRow>(
     `SELECT * FROM (
        SELECT p.text AS provider, w.text AS window, l.at_ms, l.allowed, l.remaining, l.used, l.resets_at_ms, s.text AS status,
          row_number() OVER (PARTITION BY l.provider, l.limit_window ORDER BY l.minute DESC) AS place

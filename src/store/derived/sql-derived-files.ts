@@ -13,6 +13,7 @@ import type { DerivedTables } from './derived-tables.ts';
 import type { TextPlace, TextSource } from './derived-text.ts';
 import type { NameReader } from './name-reader.ts';
 import type { NameTable } from './name-table.ts';
+import { queryTimeMs } from './query-time.ts';
 
 const sources = ['wire', 'transcript'] as const satisfies readonly TextSource[];
 
@@ -27,10 +28,12 @@ export class SqlDerivedFiles implements DerivedFiles {
 
   list({ contains, before, limit }: FilePage): Promise<TouchedFile[]> {
     const { where, values } = conditions(
+      // First, so that it is asked also for paths that do not fit.
+      ['within_time()'],
       contains !== undefined && ["path LIKE ? ESCAPE '\\'", `%${contains.replace(/[\\%_]/g, '\\$&')}%`],
       before !== undefined && ['(last_at_ms, path) < (?, ?)', before.atMs, before.path],
     );
-    return this.#engine.all<TouchedFile>(
+    return this.#engine.limited(queryTimeMs).all<TouchedFile>(
       `SELECT path, reads, writes, sessions, last_at_ms AS "lastAtMs" FROM files WHERE ${where}
        ORDER BY last_at_ms DESC, path DESC LIMIT ?`,
       [...values, limit],

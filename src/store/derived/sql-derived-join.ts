@@ -14,6 +14,7 @@ import {
 import type { DerivedTables } from './derived-tables.ts';
 import { byContent, byDigest, link, matchRequest } from './match-answers.ts';
 import { movePosition } from './positions.ts';
+import { queryTimeMs } from './query-time.ts';
 import { outcomeClasses } from './request-row.ts';
 
 const outcomeIs = (...classes: (typeof outcomeClasses)[number][]) =>
@@ -31,23 +32,26 @@ const whyAbsent = `CASE
 
 /** Requests of sessions that stand in no transcript. */
 const absent =
-  'wire_answers w JOIN requests r USING (sequence) WHERE w.matched_by IS NULL AND w.session IS NOT NULL';
+  'wire_answers w JOIN requests r USING (sequence) WHERE w.matched_by IS NULL AND w.session IS NOT NULL AND within_time()';
 
 const tokenColumns = ['input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_write_tokens'] as const;
 const met = 'transcript_answers a JOIN requests r USING (sequence)';
 /** What one side does not say is no difference. An error in a transcript has no tokens of its own. */
 const differs = `a.is_api_error = 0 AND (${tokenColumns.map((column) => `a.${column} <> r.${column}`).join(' OR ')})`;
 
+/** Of what is left of the time that a query may take. */
+type Reader = Pick<SqlSession, 'all'>;
+
 export function createDerivedJoin(engine: SqlEngine<DerivedTables>): DerivedJoin {
-  async function rate(): Promise<JoinRate> {
-    const [counts] = await engine.all<JoinRate>(
+  async function rate(limited: Reader): Promise<JoinRate> {
+    const [counts] = await limited.all<JoinRate>(
       `SELECT coalesce(sum(answers), 0) AS answers, coalesce(sum(matched), 0) AS matched,
          coalesce(sum(answers) FILTER (WHERE is_recorded), 0) AS recordedAnswers,
          coalesce(sum(matched) FILTER (WHERE is_recorded), 0) AS recordedMatched,
-         (SELECT count(*) FROM ${met} WHERE ${differs}) AS mismatched
+         (SELECT count(*) FROM ${met} WHERE within_time() AND ${differs}) AS mismatched
        FROM (SELECT count(*) AS answers, count(sequence) AS matched,
                EXISTS (SELECT 1 FROM wire_answers w WHERE w.session = a.session) AS is_recorded
-             FROM transcript_answers a GROUP BY session)`,
+             FROM transcript_answers a WHERE within_time() GROUP BY session)`,
       [],
     );
     return counts!;
@@ -80,20 +84,22 @@ export function createDerivedJoin(engine: SqlEngine<DerivedTables>): DerivedJoin
       });
       engine.tidy();
     },
-    rate,
+    rate: () => rate(engine.limited(queryTimeMs)),
     async report(limit) {
+      // All of it together takes no longer than one query may.
+      const limited = engine.limited(queryTimeMs);
       return {
-        ...(await rate()),
-        matchedBy: await matchedBy(engine),
-        ...(await totals(engine)),
-        mismatches: await mismatches(engine, limit),
-        neverPassed: await engine.all<JoinReport['neverPassed'][number]>(
+        ...(await rate(limited)),
+        matchedBy: await matchedBy(limited),
+        ...(await totals(limited)),
+        mismatches: await mismatches(limited, limit),
+        neverPassed: await limited.all<JoinReport['neverPassed'][number]>(
           `SELECT request_id AS requestId, message_id AS messageId, session, agent, at_ms AS atMs
            FROM transcript_answers WHERE sequence IS NULL ORDER BY at_ms DESC LIMIT ?`,
           [limit],
         ),
-        inNoTranscript: await inNoTranscript(engine, limit),
-        absent: await absentSums(engine),
+        inNoTranscript: await inNoTranscript(limited, limit),
+        absent: await absentSums(limited),
       };
     },
   };
@@ -148,9 +154,9 @@ async function compareOne(session: SqlSession, { sequence, digest }: ComparedReq
   if (said !== undefined) await link(session, said.answer, sequence, byContent);
 }
 
-async function matchedBy(engine: SqlEngine<DerivedTables>): Promise<JoinReport['matchedBy']> {
-  const rows = await engine.all<{ kind: number; answers: number }>(
-    'SELECT matched_by AS kind, count(*) AS answers FROM transcript_answers WHERE sequence IS NOT NULL GROUP BY matched_by',
+async function matchedBy(limited: Reader): Promise<JoinReport['matchedBy']> {
+  const rows = await limited.all<{ kind: number; answers: number }>(
+    'SELECT matched_by AS kind, count(*) AS answers FROM transcript_answers WHERE sequence IS NOT NULL AND within_time() GROUP BY matched_by',
     [],
   );
   const count = (kind: number) => rows.find((row) => row.kind === kind)?.answers ?? 0;
@@ -160,7 +166,7 @@ async function matchedBy(engine: SqlEngine<DerivedTables>): Promise<JoinReport['
 
 type SideTokens = { [Column in `${'wire' | 'said'}_${(typeof tokenColumns)[number]}`]: number | null };
 
-async function totals(engine: SqlEngine<DerivedTables>): Promise<Pick<JoinReport, 'wire' | 'transcripts'>> {
+async function totals(limited: Reader): Promise<Pick<JoinReport, 'wire' | 'transcripts'>> {
   // Only what both sides say can be compared.
   const sum = (column: string, side: string) =>
     `sum(${side}.${column}) FILTER (WHERE a.${column} IS NOT NULL AND r.${column} IS NOT NULL)`;
@@ -168,17 +174,14 @@ async function totals(engine: SqlEngine<DerivedTables>): Promise<Pick<JoinReport
     `${sum(column, 'r')} AS wire_${column}`,
     `${sum(column, 'a')} AS said_${column}`,
   ]);
-  const [row] = await engine.all<SideTokens>(
-    `SELECT ${columns.join(', ')} FROM ${met} WHERE a.is_api_error = 0`,
+  const [row] = await limited.all<SideTokens>(
+    `SELECT ${columns.join(', ')} FROM ${met} WHERE within_time() AND a.is_api_error = 0`,
     [],
   );
   return { wire: tokensOf(row!, 'wire'), transcripts: tokensOf(row!, 'said') };
 }
 
-async function mismatches(
-  engine: SqlEngine<DerivedTables>,
-  limit: number,
-): Promise<JoinReport['mismatches']> {
+async function mismatches(limited: Reader, limit: number): Promise<JoinReport['mismatches']> {
   interface Row extends SideTokens {
     readonly id: Uint8Array;
     readonly session: string | null;
@@ -190,9 +193,9 @@ async function mismatches(
     `r.${column} AS wire_${column}`,
     `a.${column} AS said_${column}`,
   ]);
-  const rows = await engine.all<Row>(
+  const rows = await limited.all<Row>(
     `SELECT r.id, a.session, a.request_id AS requestId, a.message_id AS messageId, r.received_at_ms AS atMs,
-       ${columns.join(', ')} FROM ${met} WHERE ${differs} ORDER BY r.received_at_ms DESC LIMIT ?`,
+       ${columns.join(', ')} FROM ${met} WHERE within_time() AND ${differs} ORDER BY r.received_at_ms DESC LIMIT ?`,
     [limit],
   );
   return rows.map((row) => ({
@@ -215,12 +218,9 @@ function tokensOf(row: SideTokens, side: 'wire' | 'said'): JoinTokens {
   };
 }
 
-async function inNoTranscript(
-  engine: SqlEngine<DerivedTables>,
-  limit: number,
-): Promise<JoinReport['inNoTranscript']> {
+async function inNoTranscript(limited: Reader, limit: number): Promise<JoinReport['inNoTranscript']> {
   type Row = Omit<JoinReport['inNoTranscript'][number], 'id' | 'why'> & { id: Uint8Array; why: number };
-  const rows = await engine.all<Row>(
+  const rows = await limited.all<Row>(
     `SELECT w.id, w.session, w.request_class AS requestClass, w.at_ms AS atMs, ${whyAbsent} AS why,
        r.output_tokens AS outputTokens, r.cost_nanos AS costNanos
      FROM ${absent} ORDER BY w.sequence DESC LIMIT ?`,
@@ -229,8 +229,8 @@ async function inNoTranscript(
   return rows.map((row) => ({ ...row, id: exchangeIdFromBytes(row.id), why: absences[row.why]! }));
 }
 
-async function absentSums(engine: SqlEngine<DerivedTables>): Promise<JoinReport['absent']> {
-  const rows = await engine.all<Omit<JoinReport['absent'][number], 'why'> & { why: number }>(
+async function absentSums(limited: Reader): Promise<JoinReport['absent']> {
+  const rows = await limited.all<Omit<JoinReport['absent'][number], 'why'> & { why: number }>(
     `SELECT ${whyAbsent} AS why, count(*) AS requests, coalesce(sum(r.input_tokens), 0) AS inputTokens,
        coalesce(sum(r.output_tokens), 0) AS outputTokens, coalesce(sum(r.cost_nanos), 0) AS costNanos,
        sum(r.cost_nanos IS NULL AND (r.input_tokens IS NOT NULL OR r.output_tokens IS NOT NULL)) AS costUnknown

@@ -21,6 +21,7 @@ import {
   measuresOf,
 } from './measures.ts';
 import type { NameReader } from './name-reader.ts';
+import { queryTimeMs } from './query-time.ts';
 import { outcomeClasses, quarterMs } from './request-row.ts';
 import { latencyLevels, levelsFor, toolLevels } from './rollup-levels.ts';
 import type {
@@ -84,7 +85,7 @@ export class SqlStatistics implements Statistics {
     const parts = partsOf(plan, { requests }, `${filter.condition}${chosen.condition}${inTime}`);
     if (parts.length === 0) return [];
     const sources = parts.map(({ from }) => `SELECT s.period, ${selected} ${from}`);
-    const rows = await this.#engine.limited(timeMs).all<KeyRow & MeasureColumns & { period: number }>(
+    const rows = await this.#engine.limited(queryTimeMs).all<KeyRow & MeasureColumns & { period: number }>(
       `SELECT ${['period', ...keys, ...measureNames.map((name) => `sum(${name}) AS ${name}`)].join(', ')}
       FROM (${sources.join(' UNION ALL ')}) GROUP BY ${['period', ...keys].join(', ')}`,
       parts.flatMap(({ spans }) => [spans, ...filter.parameters, ...chosen.parameters]),
@@ -103,7 +104,7 @@ export class SqlStatistics implements Statistics {
   async #chosen({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER, among }: ChosenRange): Promise<Chosen> {
     if (among === undefined) return { condition: '', parameters: [] };
     const { query } = among;
-    const deadlineMs = performance.now() + timeMs;
+    const deadlineMs = performance.now() + queryTimeMs;
     const words = await lookUpWords(this.#engine, this.#index, { query, deadlineMs });
     const numbers = await lookUpNames(this.#engine, query);
     const { sql, parameters } = conditionOf(query, { ...among, numbers, words });
@@ -155,7 +156,7 @@ export class SqlStatistics implements Statistics {
         continue;
       }
       const rows = await this.#engine
-        .limited(timeMs)
+        .limited(queryTimeMs)
         .all<LatencyValues>(`SELECT r.* ${from}`, [spans, ...filter.parameters, ...chosen.parameters]);
       for (const row of rows) {
         const sketches = groupOf(row);
@@ -194,7 +195,7 @@ export class SqlStatistics implements Statistics {
     }
     if (sources.length === 0) return [];
     const keys = query.byQuarter === true ? 'quarter, tool' : 'tool';
-    const rows = await this.#engine.limited(timeMs).all<{
+    const rows = await this.#engine.limited(queryTimeMs).all<{
       quarter?: number;
       tool: number;
       declared: number;
@@ -297,9 +298,6 @@ interface Chosen {
   readonly condition: string;
   readonly parameters: readonly SqlValue[];
 }
-
-/** How long one query may look at requests one by one. */
-const timeMs = 5_000;
 
 const toolsColumn = 'tools_called';
 const measuresWithTools =

@@ -21,4 +21,6 @@ CREATE TABLE rate_limits (
   PRIMARY KEY (provider, limit_window, minute)
 ) WITHOUT ROWID;
 CREATE INDEX rate_limits_by_sequence ON rate_limits (sequence);
+-- For a stretch of time whatever the provider.
+CREATE INDEX rate_limits_by_minute ON rate_limits (minute);
 `;
