@@ -150,7 +150,7 @@ interface Question {
   readonly barMs: number;
 }
 
-function questions(deep: string): Question[] {
+function questions(deep: string): readonly (readonly [title: string, questions: readonly Question[]])[] {
   const dayMs = 86_400_000;
   const at = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
   // A range whose ends are no quarter hours.
@@ -262,16 +262,17 @@ function questions(deep: string): Question[] {
     { name: 'conversations/search', path: () => `/api/conversations/search?q=${frequent}`, barMs: 150 },
   ];
   return [
-    { name: 'nothing: a page from memory', path: () => '/', barMs: Number.NaN },
-    ...lists,
-    ...counts,
-    ...statistics,
-    ...search,
-    ...conversations,
+    ['A page that needs no store', [{ name: 'nothing', path: () => '/', barMs: Number.NaN }]],
+    ['Lists', lists],
+    ['Counts', counts],
+    ['Searches', search],
+    ['Statistics', statistics],
+    ['Conversations', conversations],
   ];
 }
 
 async function measureAll({ dataUrl, pids }: Throughline): Promise<void> {
+  const what = `${rounds} rounds of ${asks} over ${size} exchanges and ${perSecond} more a second, milliseconds`;
   const ask = async (path: string): Promise<string> => {
     const answer = await fetch(dataUrl + path);
     const text = await answer.text();
@@ -282,46 +283,39 @@ async function measureAll({ dataUrl, pids }: Throughline): Promise<void> {
     `/api/v2/requests?limit=1&before=${encodeURIComponent(new Date(endsAtMs - 45 * 86_400_000).toISOString())}`,
   );
   const deep = encodeURIComponent((JSON.parse(half) as { nextCursor: string }).nextCursor);
-  const all = questions(deep).filter(({ name }) => only === undefined || name.includes(only));
-  const measured = new Map(all.map(({ name }) => [name, { rounds: [] as number[][], cpu: [] as number[] }]));
-  for (let round = 0; round < rounds; round++) {
-    for (const { name, path } of all) {
-      const waits: number[] = [];
-      const cpuBefore = answeringMs(pids().data ?? 0);
-      for (let turn = 0; turn < asks; turn++) {
-        const startedAt = performance.now();
-        await ask(path(round * asks + turn));
-        waits.push(performance.now() - startedAt);
-      }
-      const { rounds: waited, cpu } = measured.get(name)!;
-      waited.push(waits);
-      cpu.push((answeringMs(pids().data ?? 0) - cpuBefore) / asks);
-    }
+  for (const [title, group] of questions(deep)) {
+    const all = group.filter(({ name }) => only === undefined || name.includes(only));
+    if (all.length > 0) printTable(`${title}: ${what}`, await measured(all));
   }
-  printTable(
-    `${size} exchanges, ${rounds} rounds of ${asks}, while ${perSecond} requests a second are recorded and indexed; milliseconds`,
-    [
-      ['', 'processor', 'p50', 'p95', 'max', 'bar', ''],
-      ...all.map(({ name, barMs }) => {
-        const { rounds: waited, cpu } = measured.get(name)!;
-        const p95 = quantile(
-          waited.map((waits) => quantile(waits, 0.95)),
-          0.5,
-        );
-        const flat = waited.flat();
-        const bar = Number.isNaN(barMs) ? '' : `≤ ${barMs}`;
-        return [
-          name,
-          quantile(cpu, 0.5),
-          quantile(flat, 0.5),
-          p95,
-          quantile(flat, 1),
-          bar,
-          p95 > barMs ? 'missed' : '',
-        ];
-      }),
-    ],
-  );
+
+  async function measured(all: readonly Question[]): Promise<(string | number)[][]> {
+    const waits = all.map((): number[][] => []);
+    const cpu = all.map((): number[] => []);
+    for (let round = 0; round < rounds; round++) {
+      for (const [at, { path }] of all.entries()) {
+        const cpuBefore = answeringMs(pids().data ?? 0);
+        const waited: number[] = [];
+        for (let turn = 0; turn < asks; turn++) {
+          const startedAt = performance.now();
+          await ask(path(round * asks + turn));
+          waited.push(performance.now() - startedAt);
+        }
+        waits[at]!.push(waited);
+        cpu[at]!.push((answeringMs(pids().data ?? 0) - cpuBefore) / asks);
+      }
+    }
+    const rows = all.map(({ name, barMs }, at) => {
+      const p95 = quantile(
+        waits[at]!.map((waited) => quantile(waited, 0.95)),
+        0.5,
+      );
+      const flat = waits[at]!.flat();
+      const bar = Number.isNaN(barMs) ? '' : `≤ ${barMs}`;
+      const missed = p95 > barMs ? 'missed' : '';
+      return [name, quantile(cpu[at]!, 0.5), quantile(flat, 0.5), p95, quantile(flat, 1), bar, missed];
+    });
+    return [['', 'processor', 'p50', 'p95', 'max', 'bar', ''], ...rows];
+  }
 }
 
 /** Time that the threads of proxy-data which answer have had a core, in milliseconds: all but the one that indexes. */

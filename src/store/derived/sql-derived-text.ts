@@ -199,7 +199,7 @@ export class SqlDerivedText implements DerivedText {
     if (keys !== undefined) {
       const { sql, parameters } = keys;
       add(
-        `p.source = 0 AND EXISTS (SELECT 1 FROM requests r WHERE r.sequence = p.place AND ${sql})`,
+        `+p.source = 0 AND EXISTS (SELECT 1 FROM requests r WHERE r.sequence = p.place AND ${sql})`,
         ...parameters,
       );
     }

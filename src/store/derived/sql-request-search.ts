@@ -219,7 +219,8 @@ export class SqlRequestSearch implements RequestSearch {
   /** Pieces of the range, newest first, until all are done or the time is over. The end of the last one is not set. */
   async *#pieces(search: RangedQuery, after: ListPlace | undefined): AsyncGenerator<Piece> {
     const deadline = performance.now() + search.timeMs;
-    const deadlineMs = deadline;
+    // Most of the time is for the requests themselves.
+    const deadlineMs = performance.now() + search.timeMs / 4;
     const words = await lookUpWords(this.#engine, this.#index, { query: search.query, deadlineMs });
     const numbers = await lookUpNames(this.#engine, search.query);
     const condition = conditionOf(search.query, { ...search, numbers, words });
