@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { StoreConfig } from '#config';
 import type { DerivedStore } from './derived/derived-store.ts';
 import type { DerivedTables } from './derived/derived-tables.ts';
@@ -8,6 +8,7 @@ import { derivedDatabase } from './sqlite/derived-migrations.ts';
 import { openEngine } from './sqlite/engine.ts';
 import { databaseFiles, sizeOf } from './sqlite/files.ts';
 import { factsDatabase } from './sqlite/migrations.ts';
+import { replaceDatabase } from './sqlite/replace-database.ts';
 import { textIndex } from './sqlite/text-index.ts';
 import { type Store, StoreError } from './store.ts';
 import type { Tables } from './tables.ts';
@@ -89,15 +90,16 @@ export function discardReplacement(config: StoreConfig): void {
 
 /**
  * Puts the replacement in the place of what is derived. Close both first; readers find out and open it anew.
- * @throws StoreError `busy` while somebody has the replacement open
+ * @param options.beforeRename for tests
+ * @throws StoreError `busy` while somebody has the replacement open, or is reading what it replaces
  */
-export async function promoteReplacement(config: StoreConfig): Promise<void> {
+export async function promoteReplacement(
+  config: StoreConfig,
+  options: { readonly beforeRename?: () => Promise<void> } = {},
+): Promise<void> {
   const [replacement, log] = databaseFiles(replacementPath(config));
   if (sizeOf(log) > 0) throw new StoreError('busy', `${replacement} is still in use.`);
-  const path = besideStore(config, 'derived');
-  // The log goes first: a database must never meet the log of another one.
-  deleteDatabase(path);
-  renameSync(replacement, path);
+  await replaceDatabase(besideStore(config, 'derived'), replacement, options.beforeRename);
 }
 
 /** Deletes the facts, what is derived from them and the archive of transcripts. Nobody may have them open. */

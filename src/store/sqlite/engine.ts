@@ -5,7 +5,7 @@ import type { SqlEngine, SqlSession, SqlStatement, SqlValue } from '../sql-engin
 import { StoreError } from '../store.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Connection } from './connection.ts';
-import { databaseFiles, identityOf, prepareFile, sizeOf } from './files.ts';
+import { databaseFiles, fileOf, identityOf, prepareFile, sizeOf } from './files.ts';
 import { assertWholeLog } from './log-check.ts';
 import { type DatabaseKind, migrate, newEpoch, schemaVersion } from './migrations.ts';
 import { requireSafeVersion } from './safe-version.ts';
@@ -63,19 +63,28 @@ class SqliteEngine<Rows> implements SqlEngine<Rows> {
   constructor(path: string, kind: DatabaseKind, options: EngineOptions) {
     this.location = path;
     prepareFile(path);
+    const file = fileOf(path);
     this.#writer = new Connection(path, { readonly: false, busyTimeoutMs });
+    let reader: Connection | undefined;
     try {
       requireSafeVersion(this.#writer, options.engineVersion);
       configureWriter(this.#writer, kind);
+      // The log is found by name: nothing is written before it is known to be that of the file.
+      assertStill(path, file);
       migrate(this.#writer, options.now(), kind);
-      this.#reader = new Connection(path, { readonly: true, busyTimeoutMs });
-      this.#reader.all(`SELECT 1 FROM ${kind.probe} LIMIT 1`, []);
+      reader = new Connection(path, { readonly: true, busyTimeoutMs });
+      reader.all(`SELECT 1 FROM ${kind.probe} LIMIT 1`, []);
+      this.#identity = identityOf(path);
+      assertStill(path, file);
     } catch (error) {
+      reader?.close();
       this.#writer.close();
+      // Of two files that were opened as one anything can seem to be wrong.
+      assertStill(path, file);
       throw error;
     }
+    this.#reader = reader;
     this.#checkpointer = new Checkpointer(this.#writer, { idleMs: 500 });
-    this.#identity = identityOf(path);
   }
 
   async all<Row>(statement: SqlStatement, parameters: readonly SqlValue[]): Promise<Row[]> {
@@ -190,6 +199,11 @@ class SqliteEngine<Rows> implements SqlEngine<Rows> {
       `${this.location} was moved, deleted or replaced while it was open. Open it again.`,
     );
   }
+}
+
+/** @throws StoreError `busy` when another file has the name by now: opening begins again then */
+function assertStill(path: string, file: string): void {
+  if (fileOf(path) !== file) throw new StoreError('busy', `${path} was replaced while it was opened.`);
 }
 
 function configureWriter(connection: Connection, { isDerived }: DatabaseKind): void {

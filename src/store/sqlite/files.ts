@@ -25,12 +25,13 @@ export function prepareFile(path: string): void {
 
 /** Tells the opened files from others that may stand at the same path later. Undefined parts do not exist. */
 export function identityOf(path: string): string {
-  return databaseFiles(path)
-    .map((file) => {
-      const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-      return stat === undefined ? 'absent' : `${stat.dev}:${stat.ino}`;
-    })
-    .join(' ');
+  return databaseFiles(path).map(fileOf).join(' ');
+}
+
+/** The same of the database alone: its log and index come and go while it is opened and closed. */
+export function fileOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? 'absent' : `${stat.dev}:${stat.ino}`;
 }
 
 export function sizeOf(file: string): number {
