@@ -96,6 +96,14 @@ async function sessionsFor(text: string): Promise<(string | undefined)[]> {
   return result.kind === 'found' ? result.sessions.map(({ sessionId }) => sessionId).sort() : [];
 }
 
+/** All files of the derived database. */
+function derivedBytes(): string {
+  return readdirSync(directory.path, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.includes('derived'))
+    .map((entry) => readFileSync(join(directory.path, entry.name), 'latin1'))
+    .join();
+}
+
 async function everythingSummed({ statistics }: DerivedStore) {
   const sums = await statistics.sums({
     by: ['quarter', 'session', 'agentName', 'provider', 'askedModel', 'outcomeClass'],
@@ -218,20 +226,83 @@ describe('what is deleted from the facts', () => {
       positions: [],
     });
     await deriveAll();
-    const bytes = () =>
-      readdirSync(directory.path, { withFileTypes: true })
-        .filter((entry) => entry.isFile() && entry.name.includes('derived'))
-        .map((entry) => readFileSync(join(directory.path, entry.name), 'latin1'))
-        .join();
-    expect(bytes()).toMatch(/canary-session/);
-    expect(bytes()).toMatch(/anarycanary/);
-    expect(bytes()).toMatch(/canaryfile/);
+    expect(derivedBytes()).toMatch(/canary-session/);
+    expect(derivedBytes()).toMatch(/anarycanary/);
+    expect(derivedBytes()).toMatch(/canaryfile/);
     await facts.delete({});
     await deriveAll();
     await derived.close();
-    expect(bytes()).not.toMatch(/canary-session/);
-    expect(bytes()).not.toMatch(/anarycanary/);
-    expect(bytes()).not.toMatch(/canaryfile/);
+    expect(derivedBytes()).not.toMatch(/canary-session/);
+    expect(derivedBytes()).not.toMatch(/anarycanary/);
+    expect(derivedBytes()).not.toMatch(/canaryfile/);
+  });
+
+  it('SEC-18: leaves no name that nothing else has, while other requests stay', async () => {
+    const marked = (number: number, mark: string) =>
+      exchange(number, {
+        sessionId: `${mark}-session`,
+        tag: `${mark}-tag`,
+        path: `/${mark}-path`,
+        agentId: `${mark}-agent`,
+        parentAgentId: `${mark}-parent`,
+        agentName: `${mark}-name`,
+        askedModel: `${mark}-model`,
+        clientVersion: `${mark}-version`,
+        toolsDeclared: ['Bash', `${mark}-tool`],
+        toolsCalled: [`${mark}-tool`],
+        provider: 'anthropic',
+        requestHeaders: ['anthropic-beta', `${mark}-beta,common-beta`],
+        responseHeaders: ['anthropic-ratelimit-unified-5h-utilization', '0.5'],
+      });
+    const stays = Array.from({ length: 3 }, (_, number) => marked(1_000 + number, `stays${number}`));
+    const goes = Array.from({ length: 2 }, (_, number) => marked(number, `canary${number}`));
+    const touched = [
+      edited(said(500, 's1', ['a']), '/home/canaryfile.ts'),
+      edited(said(501, 's2', ['b']), '/b.ts'),
+    ];
+    await facts.commit({ exchanges: [...goes, ...touched, ...stays], positions: [] });
+    await deriveAll();
+    const before = [...new Set(derivedBytes().match(/canary\d+-\w+/g))].map((name) =>
+      name.replace(/.*-/, ''),
+    );
+    for (const kind of [
+      'session',
+      'tag',
+      'path',
+      'agent',
+      'parent',
+      'name',
+      'model',
+      'version',
+      'tool',
+      'beta',
+    ])
+      expect(
+        before.some((name) => name.startsWith(kind)),
+        kind,
+      ).toBe(true);
+    await facts.delete({ toMs: 1_790_000_000_501 });
+    await deriveAll();
+    expect(await derived.requests.count()).toBe(4);
+
+    // What is left has its names still, and names that are new and come again have one.
+    await facts.commit({ exchanges: [marked(2_000, 'stays0'), marked(2_001, 'fresh')], positions: [] });
+    await deriveAll();
+    const copy = directory.join('copy', 'throughline.db');
+    mkdirSync(dirname(copy));
+    await facts.backup(copy);
+    const anew = await open(copy);
+    await deriveAll(anew);
+    expect(await everythingSummed(derived)).toEqual(await everythingSummed(anew.derived));
+    const tools = (await derived.statistics.tools({})).map(({ tool }) => tool);
+    expect(tools).toContain('Bash');
+    expect(tools).toContain('stays0-tool');
+    const [touch] = await derived.files.touches({ path: '/b.ts', limit: 9 });
+    expect(touch).toMatchObject({ tool: 'Edit', sessionId: 's2' });
+
+    await derived.close();
+    expect(derivedBytes()).toMatch(/stays1-session/);
+    expect(derivedBytes().match(/canary[\w.-]*/g)).toBeNull();
   });
 
   it('SEC-18: keeps the sums of requests whose bodies were pruned, and nothing of what was said in them', async () => {

@@ -49,15 +49,3 @@ export async function noteToReadAgain(
     );
   return sessions.map((each) => each.session);
 }
-
-/** Names of what nothing is left of: sessions, tools, models. Only for a file without any request. */
-export async function forgetNames(session: SqlSession): Promise<boolean> {
-  const [left] = await session.all(
-    'SELECT 1 FROM requests UNION ALL SELECT 1 FROM text_places UNION ALL SELECT 1 FROM file_touches LIMIT 1',
-    [],
-  );
-  if (left !== undefined) return false;
-  await session.run('DELETE FROM names', []);
-  await session.run('DELETE FROM name_lists', []);
-  return true;
-}

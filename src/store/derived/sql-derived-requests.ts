@@ -1,7 +1,8 @@
 import type { SqlEngine } from '../sql-engine.ts';
 import type { DerivedRequest, DerivedRequests } from './derived-store.ts';
 import type { DerivedTables } from './derived-tables.ts';
-import { forgetNames, forgetRequests, noteToReadAgain } from './forget-requests.ts';
+import { forgetUnusedNames } from './forget-names.ts';
+import { forgetRequests, noteToReadAgain } from './forget-requests.ts';
 import { addToStatistics } from './maintain-statistics.ts';
 import type { NameTable } from './name-table.ts';
 import { movePosition, positionOf } from './positions.ts';
@@ -62,11 +63,9 @@ export class SqlDerivedRequests implements DerivedRequests {
   }
 
   async haveForgotten(deletedTotal: number): Promise<void> {
-    const namesAreGone = await this.#engine.write(async (session) => {
-      await movePosition(session, 'deletions', deletedTotal);
-      return forgetNames(session);
-    });
-    if (namesAreGone) this.#names.forget();
+    // Not before: what is broken off is done again.
+    await forgetUnusedNames(this.#engine, this.#names);
+    await this.#engine.write((session) => movePosition(session, 'deletions', deletedTotal));
     while (await this.#engine.reclaim());
     this.#engine.wipe();
   }

@@ -19,7 +19,7 @@ import {
   textKinds,
   textRoles,
 } from './derived-text.ts';
-import { forgetNames } from './forget-requests.ts';
+import { forgetUnusedNames } from './forget-names.ts';
 import { lookUpNames } from './look-up-names.ts';
 import { matchingBlocks } from './matching-blocks.ts';
 import type { NameTable } from './name-table.ts';
@@ -113,11 +113,8 @@ export class SqlDerivedText implements DerivedText {
   }
 
   async haveForgottenFiles(change: number, givesBack: boolean): Promise<void> {
-    const namesAreGone = await this.#engine.write(async (session) => {
-      await movePosition(session, 'forgotten-files', change);
-      return givesBack && (await forgetNames(session));
-    });
-    if (namesAreGone) this.#names.forget();
+    if (givesBack) await forgetUnusedNames(this.#engine, this.#names);
+    await this.#engine.write((session) => movePosition(session, 'forgotten-files', change));
     while (givesBack && (await this.#engine.reclaim()));
     this.#engine.tidy();
   }
