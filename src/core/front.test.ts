@@ -77,6 +77,17 @@ describe('the front', () => {
     expect((await askOnce(core.urls[0]!, { target: '/' })).body.toString()).toBe('data answers /');
   });
 
+  it('announces no body where the client sent none', async () => {
+    const url = core.urls[0]!;
+    const client = await openRaw(url);
+    client.send(`POST /api/again HTTP/1.1\r\nHost: ${new URL(url).host}\r\nConnection: close\r\n\r\n`);
+    await waitFor(() => seen.at(-1)?.url === '/api/again');
+    const names = seen.at(-1)!.headers.map((text) => text.toLowerCase());
+    expect(names).not.toContain('transfer-encoding');
+    expect(names[names.indexOf('content-length') + 1]).toBe('0');
+    client.close();
+  });
+
   it('forwards /v1 itself and answers health and probes itself', async () => {
     const before = seen.length;
     expect((await askOnce(core.urls[0]!, { target: '/v1/models' })).status).toBe(200);

@@ -49,6 +49,8 @@ export function createPipe(
     };
     const headers = pipedHeadersFor(request.rawHeaders);
     if (asksToken) headers.push(askTokenField, '1');
+    // Otherwise Node announces a body in chunks, and a change with a body of unknown type is refused.
+    if (isWithoutBody(request)) headers.push('content-length', '0');
     // Other workers pipe as well: proxy-data sees what all of them have open.
     headers.push(
       pipedField,
@@ -92,6 +94,12 @@ export function createPipe(
     upstream.on('drain', () => request.resume());
     request.once('end', () => upstream.end());
   };
+}
+
+/** A POST, PUT or PATCH that announces none. */
+function isWithoutBody({ method, rawHeaders }: IncomingMessage): boolean {
+  if (method !== 'POST' && method !== 'PUT' && method !== 'PATCH') return false;
+  return !['content-length', 'transfer-encoding'].some((name) => headerValue(rawHeaders, name) !== undefined);
 }
 
 function asksForEvents({ headers }: IncomingMessage): boolean {

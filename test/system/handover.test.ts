@@ -58,7 +58,7 @@ describe('replacing services under load', () => {
     await kept.stop();
     expect(kept.failures).toEqual([]);
     await expectStored(throughline, kept.seen);
-  }, 120_000);
+  }, 240_000);
 
   it('UPG-15: a signal to everything ends streams in time, seals the journal and leaves nobody', async () => {
     const streams = new StrictClients(throughline.frontUrl, 'kept').start(4, 0);
