@@ -83,20 +83,18 @@ export function createTranscriptStore(engine: SqlEngine<unknown>): TranscriptSto
     async forget(ids) {
       for (const id of ids) {
         // A file may have thousands of pieces: the lock is given back between some of them.
-        while (
-          (await engine.run(
-            'DELETE FROM pieces WHERE id IN (SELECT id FROM pieces WHERE file_id = ? LIMIT 200)',
-            [id],
-          )) > 0
-        );
+        while ((await engine.write((session) => forgetPieces(session, id))) > 0);
         // The row stays, so that whoever derives from the file hears that it is gone.
         await engine.write(async (session) => {
+          const [file] = await session.all<{ lines: number }>('SELECT lines FROM files WHERE id = ?', [id]);
+          await count(session, 0, -(file?.lines ?? 0));
           await session.run(
             "UPDATE files SET path = '', lines = 0, replaced_at_ms = 0, change = ? WHERE id = ?",
             [await nextChange(session), id],
           );
         });
       }
+      while (await engine.reclaim());
       engine.tidy();
     },
     async putDocument({ root, path, content, modifiedAtMs }) {
@@ -119,7 +117,14 @@ export function createTranscriptStore(engine: SqlEngine<unknown>): TranscriptSto
         [change, limit],
       ),
     async forgetDocument({ root, path }) {
-      await engine.run('DELETE FROM documents WHERE root = ? AND path = ?', [root, path]);
+      await engine.write(async (session) => {
+        await session.run('DELETE FROM documents WHERE root = ? AND path = ?', [root, path]);
+        // One row without a name, so that whoever derives from documents hears that one is gone.
+        await session.run(
+          "INSERT OR REPLACE INTO documents (root, path, change, content, modified_at_ms) VALUES ('', '', ?, '', 0)",
+          [await nextChange(session)],
+        );
+      });
       engine.tidy();
     },
     async piecesAmong(ids) {
@@ -253,6 +258,17 @@ async function putFile(
     ],
   );
   return row!.id;
+}
+
+/** Returns how many pieces went. */
+async function forgetPieces(session: SqlSession, fileId: number): Promise<number> {
+  const gone = await session.all<{ bytes: number }>(
+    `DELETE FROM pieces WHERE id IN (SELECT id FROM pieces WHERE file_id = ? LIMIT 200)
+     RETURNING byte_count AS bytes`,
+    [fileId],
+  );
+  await count(session, -gone.reduce((sum, { bytes }) => sum + bytes, 0), 0);
+  return gone.length;
 }
 
 async function noteFile(

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,12 +10,21 @@ let directory: string;
 let store: TranscriptStore;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'archive-'));
-  store = await openTranscripts({ engine: 'sqlite', path: join(directory, 'throughline.db') });
+  store = await open();
 });
 afterEach(async () => {
   await store.close();
   rmSync(directory, { recursive: true, force: true });
 });
+
+function open(): Promise<TranscriptStore> {
+  return openTranscripts({ engine: 'sqlite', path: join(directory, 'throughline.db') });
+}
+
+async function reopen(): Promise<void> {
+  await store.close();
+  store = await open();
+}
 
 function batch(text: string, changed: Partial<FileBatch> = {}): FileBatch {
   return {
@@ -111,5 +121,16 @@ describe('the archive of transcripts', () => {
     await store.forget([one!]);
     expect(await store.linesOf(one!, { afterEntry: 0, limit: 9 })).toEqual([]);
     expect((await store.files()).map(({ id }) => id)).toEqual([two]);
+    expect(await store.counts()).toMatchObject({ lines: 1, bytes: 2 });
+  });
+
+  it('gives the space of forgotten files back', async () => {
+    const noise = `"${randomBytes(2_000_000).toString('base64')}"\n`;
+    const [id] = await store.append([batch(noise)]);
+    await reopen();
+    expect(await store.sizeBytes()).toBeGreaterThan(1_500_000);
+    await store.forget([id!]);
+    await reopen();
+    expect(await store.sizeBytes()).toBeLessThan(500_000);
   });
 });

@@ -24,6 +24,7 @@ export interface TranscriptStore {
   forget(ids: readonly number[]): Promise<void>;
   /** Small files beside transcripts; the newest content of each. */
   putDocument(document: DocumentToArchive): Promise<void>;
+  /** Documents that changed; one whose path is empty says that others were forgotten. */
   documentsAfter(change: number, limit: number): Promise<ArchivedDocument[]>;
   forgetDocument(document: Pick<DocumentToArchive, 'root' | 'path'>): Promise<void>;
   /** Those of these pieces that are there; the others were forgotten. */
