@@ -15,10 +15,24 @@ export function deriveSessionTitles(transcripts: TranscriptStore, derived: Deriv
       const documents = await transcripts.documentsAfter(before, documentsPerPiece);
       const last = documents.at(-1);
       if (last === undefined) return 'idle';
+      // Titles do not say of which document they are: those that are left are read again.
+      if (documents.some(({ path }) => path === ''))
+        await derived.conversations.keepTitles(await allTitles(transcripts));
       await derived.conversations.noteTitles(documents.flatMap(titleOf), last.change);
       return documents.length < documentsPerPiece ? 'idle' : 'more';
     },
   };
+}
+
+async function allTitles(transcripts: TranscriptStore): Promise<SessionTitle[]> {
+  const titles: SessionTitle[] = [];
+  for (let change = 0; ; ) {
+    const documents = await transcripts.documentsAfter(change, documentsPerPiece);
+    titles.push(...documents.flatMap(titleOf));
+    const last = documents.at(-1);
+    if (last === undefined) return titles;
+    change = last.change;
+  }
 }
 
 function titleOf({ path, content }: ArchivedDocument): SessionTitle[] {

@@ -116,6 +116,45 @@ it('SEC-18: a forgotten session leaves nothing in any file', async () => {
   expect(bytes()).not.toContain('anary');
 });
 
+it('a title leaves with its document, while the session stays', async () => {
+  const steps = stepsThatKeep(false);
+  write('-app/s1.jsonl', answer('s1', 'the walrus sings'));
+  write('-app/s1/custom-title.json', { customTitle: 'Song of the walrus' });
+  write('-app/s2.jsonl', answer('s2', 'another walrus listens'));
+  write('-app/s2/custom-title.json', { customTitle: 'Ears of the walrus' });
+  await index(steps);
+  expect((await derived.conversations.find('s1'))?.title).toBe('Song of the walrus');
+  rmSync(directory.join('projects/-app/s1/custom-title.json'));
+  await index(steps);
+  expect((await derived.conversations.find('s1'))?.title).toBeNull();
+  expect((await derived.conversations.find('s2'))?.title).toBe('Ears of the walrus');
+});
+
+it.each(['first', 'last'])(
+  'an answer that a fork copied is counted while the fork is there, the fork read %s',
+  async (place) => {
+    const steps = stepsThatKeep(false);
+    const original = () => write('-app/s1.jsonl', answer('s1', 'the walrus sings'));
+    if (place === 'last') original();
+    await index(steps);
+    write('-app/s2.jsonl', {
+      ...answer('s1', 'the walrus sings'),
+      sessionId: 's2',
+      requestSessionId: 's1',
+    });
+    await index(steps);
+    original();
+    await index(steps);
+    expect((await derived.conversations.usage('s1')).answers).toBe(1);
+    rmSync(directory.join('projects/-app/s1.jsonl'));
+    await index(steps);
+    expect(await derived.conversations.usage('s1')).toMatchObject({ answers: 1, outputTokens: 7 });
+    rmSync(directory.join('projects/-app/s2.jsonl'));
+    await index(steps);
+    expect((await derived.conversations.usage('s1')).answers).toBe(0);
+  },
+);
+
 it('what was kept stays found when the agent deletes its files', async () => {
   const steps = stepsThatKeep(true);
   write('-app/s1.jsonl', answer('s1', 'the walrus sings'));

@@ -11,6 +11,8 @@ export interface DerivedConversations {
   noteFiles(changes: readonly FileChange[], through: number): Promise<void>;
   /** Takes over titles, and moves the position of `transcript-documents`. */
   noteTitles(titles: readonly SessionTitle[], through: number): Promise<void>;
+  /** Forgets every other title. */
+  keepTitles(titles: readonly Pick<SessionTitle, 'conversation' | 'project'>[]): Promise<void>;
   /** Newest first. */
   list(page: ConversationPage): Promise<DerivedConversation[]>;
   /** The newest of this session; `project` chooses when several projects have one. */

@@ -57,6 +57,15 @@ export function createDerivedConversations(engine: SqlEngine<DerivedTables>): De
       });
       engine.tidy();
     },
+    async keepTitles(titles) {
+      const kept = titles.map(({ conversation, project }) => [conversation, project]);
+      await engine.run(
+        `DELETE FROM session_titles WHERE (conversation, project) NOT IN
+           (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
+        [JSON.stringify(kept)],
+      );
+      engine.tidy();
+    },
     list: ({ project, offset, limit }) =>
       engine.all<DerivedConversation>(
         `SELECT ${conversationColumns} FROM conversation_files
@@ -240,10 +249,34 @@ export function answerKey({
   return messageId !== undefined ? `m:${messageId}` : `q:${requestRef}`;
 }
 
+/** Of two files with an answer the one that does not own it is remembered. */
+async function noteCopy(
+  session: SqlSession,
+  answer: string,
+  news: { entryId: number; fileId: number; session: string | undefined; isCopy: boolean },
+): Promise<void> {
+  const [known] = await session.all<{ entryId: number; fileId: number; session: string | null }>(
+    'SELECT entry_id AS entryId, file_id AS fileId, session FROM transcript_answers WHERE answer = ?',
+    [answer],
+  );
+  if (known === undefined || known.fileId === news.fileId) return;
+  const copy = news.isCopy ? news : known;
+  await session.run(
+    'INSERT OR REPLACE INTO transcript_copies (answer, file_id, entry_id, session) VALUES (?, ?, ?, ?)',
+    [answer, copy.fileId, copy.entryId, copy.session ?? null],
+  );
+}
+
 /** Forks copy answers into several files: the last one wins. */
 async function putAnswer(session: SqlSession, { entryId, atMs, file, answer }: EntryOfAnswer): Promise<void> {
   const { usage, requestId, messageId, requestRef } = answer;
   const key = answerKey(answer);
+  await noteCopy(session, key, {
+    entryId,
+    fileId: file.fileId,
+    session: answer.session,
+    isCopy: answer.isCopy,
+  });
   const [{ sequence } = { sequence: null }] = await session.all<{ sequence: number | null }>(
     `INSERT INTO transcript_answers (answer, entry_id, file_id, request_id, message_id, request_ref, session, agent, model,
        branch, at_ms, is_api_error, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
@@ -302,6 +335,16 @@ async function noteFile(
 }
 
 async function forgetFile(session: SqlSession, fileId: number): Promise<void> {
+  await session.run('DELETE FROM transcript_copies WHERE file_id = ?', [fileId]);
+  // What another file says as well was so all the same. What the wire says of the session stays.
+  await session.run(
+    `UPDATE transcript_answers SET file_id = c.file_id, entry_id = c.entry_id,
+       session = CASE WHEN sequence IS NULL THEN c.session ELSE transcript_answers.session END
+     FROM (SELECT answer, min(file_id) AS file_id, entry_id, session FROM transcript_copies
+       WHERE answer IN (SELECT answer FROM transcript_answers WHERE file_id = ?) GROUP BY answer) c
+     WHERE c.answer = transcript_answers.answer`,
+    [fileId],
+  );
   await session.run(
     `UPDATE wire_answers SET matched_by = NULL
      WHERE sequence IN (SELECT sequence FROM transcript_answers WHERE file_id = ? AND sequence IS NOT NULL)`,

@@ -62,6 +62,15 @@ CREATE INDEX transcript_answers_by_message_id ON transcript_answers (message_id)
 CREATE INDEX transcript_answers_by_request_ref ON transcript_answers (request_ref) WHERE request_ref IS NOT NULL;
 CREATE INDEX transcript_answers_by_sequence ON transcript_answers (sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX transcript_answers_alone ON transcript_answers (at_ms) WHERE sequence IS NULL;
+-- Other files that have an answer too: one of them keeps it when its own file is forgotten.
+CREATE TABLE transcript_copies (
+  answer TEXT NOT NULL,
+  file_id INTEGER NOT NULL,
+  entry_id INTEGER NOT NULL,
+  session TEXT,
+  PRIMARY KEY (answer, file_id)
+) WITHOUT ROWID;
+CREATE INDEX transcript_copies_by_file ON transcript_copies (file_id);
 -- What clients note about the requests that they send.
 CREATE TABLE transcript_requests (
   request_ref TEXT PRIMARY KEY,
