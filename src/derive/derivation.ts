@@ -1,5 +1,5 @@
 import { type OwnPrice, versionOfPrices } from '#prices';
-import { discardReplacement, openDerivedStore, openStore, openTranscripts, type Store } from '#store';
+import { type DerivedStore, discardReplacement, openDerivedStore, openStore, openTranscripts } from '#store';
 import type { IndexerStores } from './indexer.ts';
 
 type StoreConfig = Parameters<typeof openStore>[0];
@@ -22,7 +22,8 @@ export async function openDerivation(
     opened.push(facts);
     const transcripts = await openTranscripts(config);
     opened.push(transcripts);
-    return { facts, transcripts, ...(await openDerived(config, await derivationOf(facts, ownPrices))) };
+    const derived = await openDerived(config, ownPrices, await facts.epoch());
+    return { facts, transcripts, ...derived };
   } catch (error) {
     await Promise.allSettled(opened.map((store) => store.close()));
     throw error;
@@ -31,8 +32,10 @@ export async function openDerivation(
 
 async function openDerived(
   config: StoreConfig,
-  derivation: string,
-): Promise<Pick<IndexerStores, 'derived' | 'derivation' | 'kind'>> {
+  ownPrices: readonly OwnPrice[],
+  epoch: string,
+): Promise<Omit<IndexerStores, 'facts' | 'transcripts'>> {
+  const derivation = `${derivationVersion} prices ${versionOfPrices(ownPrices)}${ofFacts(epoch)}`;
   const derived = await openDerivedStore(config, { role: 'writer' });
   const found = await derived.derivation();
   if (found === derivation) return { derived, derivation, kind: 'going-on' };
@@ -42,7 +45,24 @@ async function openDerived(
     await derived.beginDerivation(derivation);
     return { derived, derivation, kind: 'anew' };
   }
-  await derived.close();
+  // Sequences of another epoch are those of other requests: by them nothing can be found that was deleted.
+  const isOfSameFacts = found.endsWith(ofFacts(epoch));
+  if (!isOfSameFacts) await derived.close();
+  try {
+    const next = await openReplacement(config, derivation);
+    return {
+      derived: next,
+      ...(isOfSameFacts ? { served: derived } : {}),
+      derivation,
+      kind: 'replacement',
+    };
+  } catch (error) {
+    await derived.close();
+    throw error;
+  }
+}
+
+async function openReplacement(config: StoreConfig, derivation: string): Promise<DerivedStore> {
   const replacement = { role: 'writer', isReplacement: true } as const;
   let next = await openDerivedStore(config, replacement);
   if ((await next.derivation()) !== derivation) {
@@ -51,10 +71,10 @@ async function openDerived(
     next = await openDerivedStore(config, replacement);
     await next.beginDerivation(derivation);
   }
-  return { derived: next, derivation, kind: 'replacement' };
+  return next;
 }
 
-/** What rows are derived from, and how; rows of another one are not continued. */
-async function derivationOf(facts: Store, ownPrices: readonly OwnPrice[]): Promise<string> {
-  return `${derivationVersion} prices ${versionOfPrices(ownPrices)} facts ${await facts.epoch()}`;
+/** The end of every derivation from these facts, also when it was asked for anew. */
+function ofFacts(epoch: string): string {
+  return ` facts ${epoch}`;
 }

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DerivedStore, type Store, StoreError, type TranscriptStore } from '#store';
+import { forgetDeleted } from './forget-deleted.ts';
+import { forgetTranscripts } from './forget-transcripts.ts';
 import { Pace } from './pace.ts';
+import { KnownMessages } from './said-in-exchange.ts';
 import type { Step } from './step.ts';
 
 /** The databases that the indexer works on. */
@@ -8,6 +11,8 @@ export interface IndexerStores {
   readonly facts: Store;
   readonly derived: DerivedStore;
   readonly transcripts: TranscriptStore;
+  /** What is read while `derived` is its replacement, when it is of the same facts; nothing new comes into it. */
+  readonly served?: DerivedStore;
   /** Says what is derived from what, and how. */
   readonly derivation: string;
   /** `anew`: there was nothing. `replacement`: takes the place of what is served when it is complete. */
@@ -17,7 +22,7 @@ export interface IndexerStores {
 export interface IndexerOptions {
   /** Opens everything, the derived store as its writer. */
   readonly open: () => Promise<IndexerStores>;
-  /** Puts the replacement in its place; both are closed. */
+  /** Puts the replacement in its place; all are closed. */
   readonly promote: () => Promise<void>;
   /** The work, in the order in which it is done: what later steps read, earlier ones write. */
   readonly steps: (stores: IndexerStores) => readonly Step[];
@@ -85,7 +90,7 @@ async function workUntilTrouble(
     isComplete = await workOn(stores, options, say);
   } finally {
     await Promise.allSettled(
-      [stores.facts, stores.transcripts, stores.derived].map((store) => store.close()),
+      [stores.facts, stores.transcripts, stores.derived, stores.served].map((store) => store?.close()),
     );
   }
   if (isComplete && stores.kind === 'replacement') await options.promote();
@@ -99,7 +104,7 @@ async function workOn(
 ): Promise<boolean> {
   const { derived, derivation } = stores;
   const progress = progressOf(stores);
-  const steps = stepsOf(stores);
+  const steps = [...forgetInServed(stores), ...stepsOf(stores)];
   const servesEarlier = stores.kind === 'replacement';
   let isCatchingUp = stores.kind !== 'going-on';
   while (!signal.aborted) {
@@ -118,6 +123,12 @@ async function workOn(
     if (!servesEarlier && (await derived.derivation()) !== derivation) return false;
   }
   return false;
+}
+
+/** What is deleted must not be found any more while a replacement is derived, which can take hours. */
+function forgetInServed({ facts, transcripts, served }: IndexerStores): readonly Step[] {
+  if (served === undefined) return [];
+  return [forgetDeleted(facts, served, new KnownMessages()), forgetTranscripts(transcripts, served)];
 }
 
 /** What is done of everything that is there, and how fast that goes. */

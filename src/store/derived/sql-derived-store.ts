@@ -23,7 +23,7 @@ import { SqlStatistics } from './sql-statistics.ts';
 import type { Statistics } from './statistics.ts';
 import type { TextIndex } from './text-index.ts';
 
-/** In the place of a derivation: no other one is like it. */
+/** Before the derivation that was there: no other one is like it. */
 const askedForAnew = 'asked for anew';
 
 /** The port over any SQL engine, one class for each area. */
@@ -76,12 +76,13 @@ export class SqlDerivedStore implements DerivedStore {
     );
   }
 
-  askForRebuild(): Promise<void> {
-    return this.beginDerivation(askedForAnew);
+  async askForRebuild(): Promise<void> {
+    const derivation = (await this.derivation()) ?? '';
+    if (!derivation.startsWith(askedForAnew)) await this.beginDerivation(`${askedForAnew}: ${derivation}`);
   }
 
   async isRebuildAskedFor(): Promise<boolean> {
-    return (await this.derivation()) === askedForAnew;
+    return (await this.derivation())?.startsWith(askedForAnew) ?? false;
   }
 
   async health(): Promise<DerivedHealth> {
