@@ -54,12 +54,12 @@ async function deriveAll(from = { facts, derived }): Promise<void> {
   }
 }
 
-function said(number: number, sessionId: string, messages: readonly string[]): ExchangeToStore {
+function said(number: number, sessionId: string | undefined, messages: readonly string[]): ExchangeToStore {
   const body = Buffer.from(
     JSON.stringify({ model: 'm', messages: messages.map((content) => ({ role: 'user', content })) }),
   );
   const item = exchange(number, {
-    sessionId,
+    ...(sessionId === undefined ? {} : { sessionId }),
     requestBytes: body.length,
     requestSha256: createHash('sha256').update(body).digest('hex'),
   });
@@ -186,6 +186,25 @@ describe('what is deleted from the facts', () => {
     expect(await sessionsFor('walrus sings')).toEqual(['s1']);
     expect(await sessionsFor('dances')).toEqual(['s1']);
     expect(await sessionsFor('swims')).toEqual(['s2']);
+  });
+
+  it('is found where a request without a session said it again, and no more than a few of those are read for that', async () => {
+    const alone = (number: number) =>
+      said(number, undefined, ['the walrus sings', number === 1 ? 'only at first' : `and ${number}`]);
+    await facts.commit({
+      exchanges: [...[1, 2, 3].map(alone), ...Array.from({ length: 250 }, (_, at) => exchange(10 + at))],
+      positions: [],
+    });
+    await deriveAll();
+    await facts.delete({ toMs: 1_790_000_000_002 });
+    const deletions = forgetDeleted(facts, derived, new KnownMessages());
+    for (let most = 9; (await derived.requests.count()) > 252 && most > 0; most -= 1) await deletions.run();
+    const again = await derived.requests.toReadAgain(1_000);
+    expect(again.slice(0, 3)).toEqual([2, 3, 4]);
+    expect(again).toHaveLength(200);
+    await deriveAll();
+    expect(await sessionsFor('first')).toEqual([]);
+    expect(await sessionsFor('walrus')).toEqual([undefined]);
   });
 
   it('worked on no file any more', async () => {

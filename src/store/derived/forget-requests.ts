@@ -29,23 +29,41 @@ export async function forgetRequests(session: SqlSession, sequences: readonly nu
   ])
     await session.run(`DELETE FROM ${table} WHERE sequence IN ${given}`, [gone]);
   for (const { quarter } of quarters) await recountQuarter(session, quarter);
-  for (const id of sessions) if (id !== null) await recountSession(session, id);
+  for (const id of sessions) await recountSession(session, id);
 }
 
-/** Notes what of the sessions of these requests came later. @returns the sessions; null = none */
-export async function noteToReadAgain(
-  session: SqlSession,
-  sequences: readonly number[],
-): Promise<(number | null)[]> {
-  const sessions = await session.all<{ session: number | null; first: number }>(
-    `SELECT session, min(sequence) AS first FROM requests WHERE sequence IN ${given} GROUP BY session`,
-    [JSON.stringify(sequences)],
+/** A client without sessions sends its conversation again soon, if at all. */
+const withoutSessionMax = 200;
+
+/**
+ * Notes what of the sessions of these requests came later; of requests without a session, which may be all there are,
+ * the next ones without one.
+ * @returns the sessions
+ */
+export async function noteToReadAgain(session: SqlSession, sequences: readonly number[]): Promise<number[]> {
+  const gone = JSON.stringify(sequences);
+  const sessions = await session.all<{ session: number; first: number }>(
+    `SELECT session, min(sequence) AS first FROM requests WHERE sequence IN ${given} AND session IS NOT NULL
+     GROUP BY session`,
+    [gone],
   );
   for (const { session: id, first } of sessions)
     await session.run(
-      `INSERT INTO text_again (sequence) SELECT sequence FROM requests WHERE session IS ? AND sequence > ?
+      `INSERT INTO text_again (sequence) SELECT sequence FROM requests WHERE session = ? AND sequence > ?
        ON CONFLICT (sequence) DO NOTHING`,
       [id, first],
+    );
+  const alone = await session.all<{ sequence: number }>(
+    `SELECT sequence FROM requests WHERE sequence IN ${given} AND session IS NULL`,
+    [gone],
+  );
+  for (const { sequence } of alone)
+    await session.run(
+      `INSERT INTO text_again (sequence)
+       SELECT sequence FROM requests INDEXED BY requests_without_session
+       WHERE session IS NULL AND sequence > ? ORDER BY sequence LIMIT ?
+       ON CONFLICT (sequence) DO NOTHING`,
+      [sequence, withoutSessionMax],
     );
   return sessions.map((each) => each.session);
 }

@@ -77,6 +77,7 @@ CREATE TABLE requests (
 );
 CREATE INDEX requests_by_time ON requests (received_at_ms, id);
 CREATE INDEX requests_by_session ON requests (session, received_at_ms) WHERE session IS NOT NULL;
+CREATE INDEX requests_without_session ON requests (sequence) WHERE session IS NULL;
 `,
   },
   { version: 2, name: 'statistics', sql: statisticsSchema },
