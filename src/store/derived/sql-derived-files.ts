@@ -82,7 +82,7 @@ export class SqlDerivedFiles implements DerivedFiles {
   }
 }
 
-/** Adds what the calls at a place work on. Idempotent. */
+/** Adds what the calls at a place work on. Idempotent. Counts up rather than anew: popular files have many calls. */
 export async function addTouches(
   session: SqlSession,
   names: NameTable,
@@ -91,14 +91,32 @@ export async function addTouches(
   if (touched === undefined || touched.length === 0) return;
   const inSession = (await names.idOf(session, sessionId)) ?? 0;
   const agent = (await names.idOf(session, agentId)) ?? 0;
+  const from = sources.indexOf(source);
   for (const { callId, path, access, tool } of touched) {
+    const seen = await session.all<{ source: number }>(
+      'SELECT source FROM file_touches WHERE call = ? AND path = ?',
+      [callId, path],
+    );
+    if (seen.some((row) => row.source === from)) continue;
+    const isNew = seen.length === 0;
+    const inSame = await session.all('SELECT 1 FROM file_touches WHERE session = ? AND path = ? LIMIT 1', [
+      inSession,
+      path,
+    ]);
+    const of = (counted: FileTouch['access']) => Number(isNew && access === counted);
+    await session.run(
+      `INSERT INTO files (path, reads, writes, sessions, last_at_ms) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (path) DO UPDATE SET reads = reads + excluded.reads, writes = writes + excluded.writes,
+         sessions = sessions + excluded.sessions, last_at_ms = max(last_at_ms, excluded.last_at_ms)`,
+      [path, of('read'), of('write'), Number(inSame.length === 0), atMs],
+    );
     await session.run(
       `INSERT INTO file_touches (call, path, source, place, access, session, agent, tool, at_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call, path, source) DO NOTHING`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [
         callId,
         path,
-        sources.indexOf(source),
+        from,
         place,
         fileAccesses.indexOf(access),
         inSession,
@@ -108,7 +126,6 @@ export async function addTouches(
       ],
     );
   }
-  await recountFiles(session, touched);
 }
 
 /** Takes out what the calls at places worked on. Idempotent. */

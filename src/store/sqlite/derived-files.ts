@@ -14,6 +14,7 @@ CREATE TABLE file_touches (
 ) WITHOUT ROWID;
 CREATE INDEX file_touches_by_path ON file_touches (path, at_ms, call);
 CREATE INDEX file_touches_by_session ON file_touches (session, at_ms, call);
+CREATE INDEX file_touches_by_file_of_session ON file_touches (session, path);
 CREATE INDEX file_touches_by_place ON file_touches (source, place);
 CREATE TABLE files (
   path TEXT PRIMARY KEY,
