@@ -224,7 +224,9 @@ describe('a directory that disappears while it is used', () => {
     const log = begin(writer, 2);
     log.bytes('request', Buffer.from('half of it'));
     await until(() => writer!.state().pendingBytes === 0);
-    await rm(directory, { recursive: true });
+    // All at once: deleted file by file, it could be made again before it is gone.
+    await rename(directory, `${directory}-gone`);
+    await rm(`${directory}-gone`, { recursive: true });
     await until(() => writer!.state().segments === 2);
     log.bytes('request', Buffer.from(' and the rest'));
     await end(log);
