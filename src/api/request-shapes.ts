@@ -78,6 +78,12 @@ export const requestSummary = z
   .meta({ id: 'RequestSummary' });
 export type RequestSummary = z.output<typeof requestSummary>;
 
+/** The same with its price. */
+export const pricedRequest = z.strictObject({
+  ...requestSummary.shape,
+  costUsd: z.number().nullable().describe('US dollars; null when its price is unknown.'),
+});
+
 const headers = z
   .record(z.string(), z.array(z.string()))
   .describe('Canonical name → values; secrets fingerprinted.');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cursor, instant, lenientInteger } from './parameters.ts';
-import { requestSummary } from './request-shapes.ts';
+import { pricedRequest } from './request-shapes.ts';
 import type { Route } from './route.ts';
 
 const offset = lenientInteger(0, { min: 1, max: 1_000_000_000 }).describe(
@@ -59,11 +59,6 @@ const conversations = {
   },
   statuses: { 400: '`q` is missing.' },
 } as const satisfies Omit<Route, 'path'>;
-
-const pricedRequest = z.strictObject({
-  ...requestSummary.shape,
-  costUsd: z.number().nullable().describe('Null when its price is unknown.'),
-});
 
 /** Keys of the query language whose values are names. */
 const suggestedKeys = [

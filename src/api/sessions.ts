@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { outlineBlock } from './blocks.ts';
 import { cursor as anyCursor, instant, lenientInteger } from './parameters.ts';
-import { requestSummary } from './request-shapes.ts';
+import { pricedRequest } from './request-shapes.ts';
 import type { Route } from './route.ts';
 
 const time = z.string().describe('RFC 3339, UTC, with milliseconds.');
@@ -58,11 +58,6 @@ const agent = z.strictObject({
   startTime: time,
   lastActivity: time,
   ...sums,
-});
-
-const threadRequest = z.strictObject({
-  ...requestSummary.shape,
-  costUsd: z.number().nullable().describe('Null when its price is unknown.'),
 });
 
 const touch = z.strictObject({
@@ -165,7 +160,7 @@ export const sessionRoutes = {
             ]),
           )
           .describe('A page may be short, or empty, and not be the last.'),
-        requests: z.record(z.string(), threadRequest).describe('By id, those that items name.'),
+        requests: z.record(z.string(), pricedRequest).describe('By id, those that items name.'),
         nextCursor,
       }),
     },

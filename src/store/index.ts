@@ -57,7 +57,6 @@ export type {
   RequestQuery,
   ValuesSearch,
 } from './derived/request-search.ts';
-export { suggestedKeys } from './derived/request-search.ts';
 export type {
   AgentSums,
   Among,

@@ -1,6 +1,7 @@
 import type { Exchange, ExchangeId } from '#exchange';
 import type { Query } from '#search';
 import type { ExchangeFilter, ListPlace } from '../store.ts';
+import type { nameColumns } from './compile-query.ts';
 
 /** Requests found by a query of keys and words. */
 export interface RequestSearch {
@@ -72,24 +73,8 @@ export interface Histogram {
   readonly completeFromMs: number | undefined;
 }
 
-export const suggestedKeys = [
-  'model',
-  'provider',
-  'error',
-  'agent',
-  'session',
-  'stop',
-  'path',
-  'tag',
-  'ver',
-  'status',
-  'tool',
-  'project',
-  'route',
-  'os',
-  'beta',
-] as const;
-export type SuggestedKey = (typeof suggestedKeys)[number];
+/** Keys that `nameColumns` has a column for, and those that are counted in ways of their own: see `suggested-values.ts`. */
+export type SuggestedKey = keyof typeof nameColumns | 'status' | 'tool' | 'project' | 'route' | 'os' | 'beta';
 
 export interface ValuesSearch extends RequestQuery {
   readonly key: SuggestedKey;
